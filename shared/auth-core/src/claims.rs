@@ -1,0 +1,180 @@
+//! The claims of an access token (RFC 9068 §2.2), as they stand in its JSON.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::scope::{MalformedWords, Roles, Scope};
+use crate::time::UnixTime;
+
+/// What a verified access token says. Only [`crate::jwt::Verifier::verify`] builds one.
+///
+/// `iss` and `aud` are those that the verifier was set up for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AccessClaims {
+    /// The user.
+    pub sub: String,
+    /// The session.
+    pub sid: String,
+    /// The client that the token was minted for.
+    pub client_id: String,
+    /// What the token may be used for.
+    pub scope: Scope,
+    /// What the user is.
+    pub roles: Roles,
+    /// The user's version when the token was minted.
+    pub ver: u64,
+    /// The token's own identifier.
+    pub jti: String,
+    /// When it was minted.
+    pub iat: UnixTime,
+    /// From when on it is dead.
+    pub exp: UnixTime,
+}
+
+/// The claims as they are minted.
+#[derive(Debug, Serialize)]
+pub(crate) struct MintedClaims<'a> {
+    pub(crate) iss: &'a str,
+    pub(crate) sub: &'a str,
+    pub(crate) aud: &'a str,
+    pub(crate) exp: u64,
+    pub(crate) iat: u64,
+    pub(crate) jti: &'a str,
+    pub(crate) client_id: &'a str,
+    pub(crate) scope: &'a str,
+    pub(crate) sid: &'a str,
+    #[serde(serialize_with = "array")]
+    pub(crate) roles: &'a Roles,
+    pub(crate) ver: u64,
+}
+
+fn array<S: Serializer>(roles: &Roles, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(roles.iter())
+}
+
+/// The claims as they are read, before any of them is believed. A doubled member is an error; a member that is not
+/// named here is ignored (RFC 7519 §4).
+#[derive(Debug, Deserialize)]
+pub(crate) struct UnverifiedClaims<'a> {
+    #[serde(borrow)]
+    pub(crate) iss: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) sub: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) aud: Audience<'a>,
+    pub(crate) exp: NumericDate,
+    pub(crate) nbf: Option<NumericDate>,
+    pub(crate) iat: NumericDate,
+    #[serde(borrow)]
+    pub(crate) jti: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) client_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub(crate) scope: Cow<'a, str>,
+    #[serde(borrow)]
+    pub(crate) sid: Cow<'a, str>,
+    #[serde(borrow, default)]
+    roles: Vec<Cow<'a, str>>,
+    pub(crate) ver: u64,
+    pub(crate) cnf: Option<IgnoredAny>,
+}
+
+impl UnverifiedClaims<'_> {
+    pub(crate) fn roles(&self) -> Result<Roles, MalformedWords> {
+        // A role is one word: joined and parsed again, one with a space in it would become two.
+        if self.roles.iter().any(|role| role.is_empty() || role.contains(' ')) {
+            return Err(MalformedWords);
+        }
+        Roles::parse(&self.roles.join(" "))
+    }
+}
+
+/// `aud`: one string or several (RFC 7519 §4.1.3).
+#[derive(Debug)]
+pub(crate) enum Audience<'a> {
+    One(Cow<'a, str>),
+    Several(Vec<Cow<'a, str>>),
+}
+
+impl Audience<'_> {
+    pub(crate) fn contains(&self, audience: &str) -> bool {
+        match self {
+            Self::One(one) => one == audience,
+            Self::Several(several) => several.iter().any(|one| one == audience),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Audience<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AudienceVisitor;
+
+        impl<'de> Visitor<'de> for AudienceVisitor {
+            type Value = Audience<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string or an array of strings")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Audience::One(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Audience::One(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut several = Vec::new();
+                while let Some(one) = seq.next_element()? {
+                    several.push(one);
+                }
+                Ok(Audience::Several(several))
+            }
+        }
+
+        deserializer.deserialize_any(AudienceVisitor)
+    }
+}
+
+/// Seconds since the epoch, whole or not (RFC 7519 §2), rounded down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NumericDate(pub(crate) u64);
+
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct DateVisitor;
+
+        impl Visitor<'_> for DateVisitor {
+            type Value = NumericDate;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("seconds since the epoch")
+            }
+
+            fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Self::Value, E> {
+                Ok(NumericDate(seconds))
+            }
+
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "rounds down; in range by the check"
+            )]
+            fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<Self::Value, E> {
+                // 2^53: beyond it a JSON number is no exact second any more (RFC 8259 §6).
+                if (0.0..9_007_199_254_740_992.0).contains(&seconds) {
+                    Ok(NumericDate(seconds as u64))
+                } else {
+                    Err(E::custom("out of range"))
+                }
+            }
+        }
+
+        deserializer.deserialize_any(DateVisitor)
+    }
+}

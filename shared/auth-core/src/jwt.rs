@@ -1,0 +1,268 @@
+//! Access tokens as compact JWS (RFC 7515 §3.1): the one way to make one, and the one way to believe one.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jsonwebtoken::Algorithm;
+use jsonwebtoken::signature::Verifier as _;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+use crate::claims::{AccessClaims, UnverifiedClaims};
+use crate::key::{KeySet, SigningKey, VerifyingKey};
+use crate::policy::ACCESS_TTL_BOUNDS;
+use crate::scope::Scope;
+use crate::time::UnixTime;
+
+/// The header member `typ` of an access token (RFC 9068 §2.1).
+const TYPE: &str = "at+jwt";
+
+/// How far the clocks of two machines may differ before a token is refused for it.
+pub const LEEWAY: Duration = Duration::from_secs(30);
+
+/// Longer tokens are not read.
+pub const MAX_READ_LENGTH: usize = 8 * 1024;
+
+/// Longer tokens are not minted.
+pub const MAX_MINTED_LENGTH: usize = 4 * 1024;
+
+/// Longer identifiers are not believed: they become keys of maps and fields of logs.
+const MAX_ID_LENGTH: usize = 256;
+
+/// Signs access tokens with one key.
+#[derive(Debug)]
+pub struct Signer {
+    key: SigningKey,
+    header: String,
+}
+
+/// Why no token was minted. All of these are faults of ours.
+#[derive(Debug, thiserror::Error)]
+pub enum MintError {
+    /// Over [`MAX_MINTED_LENGTH`]: scope or roles are too many for a header field.
+    #[error("the access token would have {0} characters, more than {MAX_MINTED_LENGTH}")]
+    TooLong(usize),
+    /// The library could not sign.
+    #[error("signing failed")]
+    Signature,
+}
+
+impl Signer {
+    /// Prepares a key for signing.
+    pub fn new(key: SigningKey) -> Self {
+        let header = header(key.algorithm(), key.kid());
+        Self { key, header }
+    }
+
+    /// The key.
+    pub const fn key(&self) -> &SigningKey {
+        &self.key
+    }
+
+    /// Makes a token of claims that are already right.
+    pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, MintError> {
+        let claims = serde_json::to_vec(claims).map_err(|_| MintError::Signature)?;
+        let mut token = String::with_capacity(self.header.len() + 2 * claims.len());
+        token.push_str(&self.header);
+        token.push('.');
+        BASE64_URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.key.sign(token.as_bytes()).map_err(|_| MintError::Signature)?;
+        token.push('.');
+        BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        if token.len() > MAX_MINTED_LENGTH { Err(MintError::TooLong(token.len())) } else { Ok(token) }
+    }
+}
+
+/// The encoded header of a token that we mint.
+fn header(algorithm: Algorithm, kid: &str) -> String {
+    let header = UnverifiedHeader { alg: algorithm, typ: TYPE.into(), kid: kid.into() };
+    BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).unwrap_or_default())
+}
+
+/// A JOSE header with exactly the members that an access token of ours has. Every other member is refused by its mere
+/// presence: `crit`, `b64`, `zip`, `jwk`, `jku`, `x5u`, `x5c`, `x5t`, `cty` (RFC 8725 §3.10, §3.11).
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct UnverifiedHeader<'a> {
+    #[serde(borrow)]
+    typ: Cow<'a, str>,
+    alg: Algorithm,
+    #[serde(borrow)]
+    kid: Cow<'a, str>,
+}
+
+/// Checks access tokens of one issuer for one audience.
+#[derive(Debug)]
+pub struct Verifier {
+    issuer: String,
+    audience: String,
+    keys: Vec<KnownKey>,
+}
+
+#[derive(Debug)]
+struct KnownKey {
+    header: String,
+    key: VerifyingKey,
+}
+
+/// Why a token is not believed. For the log; the caller is told none of it (RFC 6750 §3.1: `invalid_token`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Over [`MAX_READ_LENGTH`].
+    #[error("too long")]
+    TooLong,
+    /// Not three parts of strict base64url.
+    #[error("not a compact JWS")]
+    NotCompact,
+    /// The header is not JSON, lacks a member or has one that is not allowed.
+    #[error("header not acceptable")]
+    Header,
+    /// `typ` is not `at+jwt`.
+    #[error("wrong type")]
+    WrongType,
+    /// No key has this `kid`.
+    #[error("unknown key")]
+    UnknownKey,
+    /// `alg` is not that of the key.
+    #[error("wrong algorithm for the key")]
+    WrongAlgorithm,
+    /// The signature does not fit.
+    #[error("wrong signature")]
+    Signature,
+    /// The claims are not JSON, or one is missing, doubled, empty or of a wrong type.
+    #[error("claims not acceptable")]
+    Claims,
+    /// `iss` is another.
+    #[error("wrong issuer")]
+    WrongIssuer,
+    /// `aud` does not name us.
+    #[error("wrong audience")]
+    WrongAudience,
+    /// `exp` has come.
+    #[error("expired")]
+    Expired,
+    /// `nbf` has not come.
+    #[error("not valid yet")]
+    NotYetValid,
+    /// `iat` has not come.
+    #[error("issued in the future")]
+    IssuedInFuture,
+    /// Lives longer than any token of ours.
+    #[error("lives too long")]
+    LivesTooLong,
+    /// Bound to a key by `cnf`: not to be taken as a bearer token (RFC 9449 §7.1).
+    #[error("sender-constrained")]
+    SenderConstrained,
+}
+
+impl Verifier {
+    /// A verifier for tokens of `issuer`, minted for `audience`, under any of `keys`.
+    pub fn new(issuer: String, audience: String, keys: KeySet) -> Self {
+        let known = |key: VerifyingKey| KnownKey { header: header(key.algorithm(), key.kid()), key };
+        Self { issuer, audience, keys: keys.into_keys().map(known).collect() }
+    }
+
+    /// Believes a token, or says why not.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Rejection`] in the order of the checks: form, header, key, signature, claims.
+    pub fn verify(&self, token: &str, now: UnixTime) -> Result<AccessClaims, Rejection> {
+        if token.len() > MAX_READ_LENGTH {
+            return Err(Rejection::TooLong);
+        }
+        let (message, signature) = token.rsplit_once('.').ok_or(Rejection::NotCompact)?;
+        let (header, claims) = message.split_once('.').ok_or(Rejection::NotCompact)?;
+        let key = self.key(header)?;
+        let signature = decode(signature)?;
+        let claims = decode(claims)?;
+        key.verify(message.as_bytes(), &signature).map_err(|_| Rejection::Signature)?;
+        self.believe(&claims, now)
+    }
+
+    /// The key that a header names. Nearly every header is one of ours to the letter, and needs no parsing.
+    fn key(&self, header: &str) -> Result<&VerifyingKey, Rejection> {
+        match self.keys.iter().find(|known| known.header == header) {
+            Some(known) => Ok(&known.key),
+            None => self.key_of_unusual(header),
+        }
+    }
+
+    fn key_of_unusual(&self, header: &str) -> Result<&VerifyingKey, Rejection> {
+        let json = decode(header)?;
+        let json = str::from_utf8(&json).map_err(|_| Rejection::Header)?;
+        let header: UnverifiedHeader<'_> = serde_json::from_str(json).map_err(|_| Rejection::Header)?;
+        if !is_access_token_type(&header.typ) {
+            return Err(Rejection::WrongType);
+        }
+        let known = self.keys.iter().find(|known| known.key.kid() == header.kid).ok_or(Rejection::UnknownKey)?;
+        if known.key.algorithm() != header.alg {
+            return Err(Rejection::WrongAlgorithm);
+        }
+        Ok(&known.key)
+    }
+
+    fn believe(&self, claims: &[u8], now: UnixTime) -> Result<AccessClaims, Rejection> {
+        let json = str::from_utf8(claims).map_err(|_| Rejection::Claims)?;
+        let claims: UnverifiedClaims<'_> = serde_json::from_str(json).map_err(|_| Rejection::Claims)?;
+        if claims.iss != self.issuer {
+            return Err(Rejection::WrongIssuer);
+        }
+        if !claims.aud.contains(&self.audience) {
+            return Err(Rejection::WrongAudience);
+        }
+        check_times(&claims, now)?;
+        if claims.cnf.is_some() {
+            return Err(Rejection::SenderConstrained);
+        }
+        let ids = [&claims.sub, &claims.sid, &claims.jti, &claims.client_id];
+        if ids.iter().any(|id| id.is_empty() || id.len() > MAX_ID_LENGTH) {
+            return Err(Rejection::Claims);
+        }
+        Ok(AccessClaims {
+            scope: Scope::parse(&claims.scope).map_err(|_| Rejection::Claims)?,
+            roles: claims.roles().map_err(|_| Rejection::Claims)?,
+            sub: claims.sub.into_owned(),
+            sid: claims.sid.into_owned(),
+            client_id: claims.client_id.into_owned(),
+            ver: claims.ver,
+            jti: claims.jti.into_owned(),
+            iat: UnixTime::from_seconds(claims.iat.0),
+            exp: UnixTime::from_seconds(claims.exp.0),
+        })
+    }
+}
+
+/// RFC 7519 §4.1.4 to §4.1.6. `exp` is exclusive: at `exp` the token is dead, give or take [`LEEWAY`].
+fn check_times(claims: &UnverifiedClaims<'_>, now: UnixTime) -> Result<(), Rejection> {
+    let (now, leeway) = (now.seconds(), LEEWAY.as_secs());
+    if now >= claims.exp.0.saturating_add(leeway) {
+        return Err(Rejection::Expired);
+    }
+    if claims.nbf.is_some_and(|nbf| nbf.0 > now + leeway) {
+        return Err(Rejection::NotYetValid);
+    }
+    if claims.iat.0 > now + leeway {
+        return Err(Rejection::IssuedInFuture);
+    }
+    if claims.exp.0.saturating_sub(claims.iat.0) > ACCESS_TTL_BOUNDS.1.as_secs() {
+        return Err(Rejection::LivesTooLong);
+    }
+    Ok(())
+}
+
+/// `at+jwt`, in any case, with or without `application/` before it (RFC 9068 §4, RFC 7515 §4.1.9).
+fn is_access_token_type(typ: &str) -> bool {
+    let prefix = "application/";
+    let short = match typ.split_at_checked(prefix.len()) {
+        Some((start, rest)) if start.eq_ignore_ascii_case(prefix) => rest,
+        _ => typ,
+    };
+    short.eq_ignore_ascii_case(TYPE)
+}
+
+/// Strict base64url: no padding, no white space, no other alphabet, no loose bits at the end (RFC 7515 §2).
+fn decode(part: &str) -> Result<Vec<u8>, Rejection> {
+    BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| Rejection::NotCompact)
+}

@@ -1,0 +1,24 @@
+//! The rules of Countersign: tokens, keys, sessions and their rotation.
+//!
+//! Nothing here does I/O, waits or reads a clock: `now` is an argument, random bytes come from an
+//! [`entropy::Entropy`], and the store is told what to write by [`rotation::Rotation`].
+
+pub mod claims;
+pub mod config;
+pub mod entropy;
+pub mod id;
+pub mod issuer;
+pub mod jwt;
+pub mod key;
+pub mod login;
+pub mod policy;
+pub mod refresh_token;
+pub mod rotation;
+pub mod scope;
+pub mod session;
+pub mod throttle;
+pub mod time;
+pub mod user;
+
+#[cfg(test)]
+mod test_keys;

@@ -1,0 +1,114 @@
+//! Instants: one `now` is taken when a request begins, and dates all that it writes and mints.
+
+use std::ops::Add;
+use std::time::{Duration, SystemTime};
+
+/// Milliseconds since the Unix epoch.
+///
+/// Tokens carry whole seconds (`NumericDate`, RFC 7519 §2); stored items carry the milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnixTime(u64);
+
+impl UnixTime {
+    /// The instant `millis` milliseconds after the epoch.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// The instant `seconds` seconds after the epoch.
+    pub const fn from_seconds(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn millis(self) -> u64 {
+        self.0
+    }
+
+    /// Whole seconds since the epoch, rounded down: the value of a `NumericDate`.
+    pub const fn seconds(self) -> u64 {
+        self.0 / 1000
+    }
+
+    /// The time that has passed since `earlier`; zero when `earlier` lies ahead.
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    /// The instant `duration` earlier, or the epoch.
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(millis(duration)))
+    }
+}
+
+impl Add<Duration> for UnixTime {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        Self(self.0.saturating_add(millis(duration)))
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Where a request's `now` comes from.
+pub trait Clock: Send + Sync {
+    /// The present instant.
+    fn now(&self) -> UnixTime;
+}
+
+/// The operating system's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
+    fn now(&self) -> UnixTime {
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        UnixTime(millis(since_epoch))
+    }
+}
+
+/// A clock that stands still until it is set.
+#[cfg(feature = "test-util")]
+#[derive(Debug)]
+pub struct ManualClock(std::sync::atomic::AtomicU64);
+
+#[cfg(feature = "test-util")]
+impl ManualClock {
+    /// A clock that shows `now`.
+    pub const fn new(now: UnixTime) -> Self {
+        Self(std::sync::atomic::AtomicU64::new(now.0))
+    }
+
+    /// Puts the clock forward.
+    pub fn advance(&self, duration: Duration) {
+        self.0.fetch_add(millis(duration), std::sync::atomic::Ordering::SeqCst);
+    }
+}
+
+#[cfg(feature = "test-util")]
+impl Clock for ManualClock {
+    fn now(&self) -> UnixTime {
+        UnixTime(self.0.load(std::sync::atomic::Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arithmetic_saturates_instead_of_wrapping() {
+        assert_eq!(UnixTime::from_seconds(u64::MAX) + Duration::MAX, UnixTime::from_millis(u64::MAX));
+        assert_eq!(UnixTime::from_seconds(5).before(Duration::from_secs(6)), UnixTime::from_millis(0));
+        assert_eq!(UnixTime::from_seconds(5).since(UnixTime::from_seconds(9)), Duration::ZERO);
+    }
+
+    #[test]
+    fn seconds_round_down() {
+        assert_eq!(UnixTime::from_millis(1_999).seconds(), 1);
+    }
+}

@@ -1,0 +1,82 @@
+//! A user's present state, and what it makes of a session.
+
+use crate::id::UserId;
+use crate::scope::{Roles, Scope};
+use crate::session::Session;
+
+/// What is read of a user at each login and refresh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The claim `sub`.
+    pub id: UserId,
+    /// Whether the user may have tokens at all.
+    pub status: Status,
+    /// Raised by every change that matters to a token; only ever compared.
+    pub ver: u64,
+    /// The least `ver` at which a session may have begun.
+    pub floor: u64,
+    /// The claim `roles`.
+    pub roles: Roles,
+    /// The widest scope that a token of this user may have.
+    pub scope: Scope,
+}
+
+/// Whether a user may have tokens at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// May sign in and refresh.
+    Active,
+    /// Neither; the record stays.
+    Disabled,
+}
+
+/// Why a user's state refuses a token.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denial {
+    /// The user is disabled.
+    #[error("the user is disabled")]
+    Disabled,
+    /// The session began before everything of this user was revoked.
+    #[error("the session began below the user's floor")]
+    BelowFloor,
+}
+
+impl User {
+    /// Whether a session that began at `session_ver` may have tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`Denial`] says why not.
+    pub fn admits(&self, session_ver: u64) -> Result<(), Denial> {
+        match self.status {
+            Status::Disabled => Err(Denial::Disabled),
+            Status::Active if session_ver < self.floor => Err(Denial::BelowFloor),
+            Status::Active => Ok(()),
+        }
+    }
+
+    /// The scope of an access token: what the session was given, as far as the user still has it.
+    pub fn scope_in(&self, session: &Session) -> Scope {
+        session.scope.intersection(&self.scope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disabled_and_floor_are_told_apart() {
+        let user = User {
+            id: UserId::from_bytes([1; 16]),
+            status: Status::Active,
+            ver: 9,
+            floor: 7,
+            roles: Roles::default(),
+            scope: Scope::default(),
+        };
+        assert_eq!(user.admits(7), Ok(()));
+        assert_eq!(user.admits(6), Err(Denial::BelowFloor));
+        assert_eq!(User { status: Status::Disabled, ..user }.admits(7), Err(Denial::Disabled));
+    }
+}
