@@ -1,1 +1,14 @@
-//! To come.
+//! The table of Countersign in DynamoDB.
+//!
+//! One item per thing that changes, one conditional write per change, the old item asked for when a condition fails.
+//! Expiry is compared on every read and in every condition; time-to-live only sweeps up. The rules are
+//! [`auth_core`]'s: this crate turns them into expressions and items.
+
+pub mod error;
+pub mod login;
+pub mod session;
+pub mod store;
+pub mod table;
+pub mod user;
+
+mod item;

@@ -1,0 +1,68 @@
+//! Keys and attribute values.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use auth_core::id::{SessionId, UserId};
+use auth_core::login::LoginName;
+use auth_core::time::UnixTime;
+
+use crate::error::StoreError;
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+pub(crate) const PK: &str = "pk";
+pub(crate) const SK: &str = "sk";
+/// When the item may be swept up, in seconds since the epoch. Never compared.
+pub(crate) const TTL: &str = "ttl";
+
+/// The key of an item.
+#[derive(Clone, Debug, Serialize, serde::Deserialize)]
+pub(crate) struct Key {
+    pk: String,
+    sk: String,
+}
+
+impl Key {
+    pub(crate) fn login(name: &LoginName) -> Self {
+        Self { pk: format!("LOGIN#{}", name.as_str()), sk: "LOGIN".to_owned() }
+    }
+
+    pub(crate) fn user(id: UserId) -> Self {
+        Self { pk: format!("USER#{id}"), sk: "USER".to_owned() }
+    }
+
+    pub(crate) fn session(user_id: UserId, id: SessionId) -> Self {
+        Self { pk: format!("USER#{user_id}"), sk: format!("SESSION#{id}") }
+    }
+
+    pub(crate) fn item(self) -> Item {
+        Item::from([(PK.to_owned(), AttributeValue::S(self.pk)), (SK.to_owned(), AttributeValue::S(self.sk))])
+    }
+}
+
+pub(crate) fn number(value: u64) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub(crate) fn instant(at: UnixTime) -> AttributeValue {
+    number(at.millis())
+}
+
+/// The attribute value of something that cannot fail to have one.
+pub(crate) fn value(value: impl Serialize) -> Result<AttributeValue, StoreError> {
+    serde_dynamo::to_attribute_value(value).map_err(|_| StoreError::Corrupt("value"))
+}
+
+pub(crate) fn write<T: Serialize>(kind: &'static str, key: Key, record: &T) -> Result<Item, StoreError> {
+    let mut item: Item = serde_dynamo::to_item(record).map_err(|_| StoreError::Corrupt(kind))?;
+    item.extend(key.item());
+    Ok(item)
+}
+
+pub(crate) fn read<T: DeserializeOwned>(kind: &'static str, item: Item) -> Result<T, StoreError> {
+    serde_dynamo::from_item(item).map_err(|_| StoreError::Corrupt(kind))
+}

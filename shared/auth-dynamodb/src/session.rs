@@ -1,0 +1,287 @@
+//! Sessions: made by a login, changed by the writes of [`auth_core::rotation`].
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use auth_core::id::{SessionId, UserId};
+use auth_core::refresh_token::Nonce;
+use auth_core::rotation::{Guard, Write, Written};
+use auth_core::scope::Scope;
+use auth_core::session::{Child, End, EndCause, Session};
+use auth_core::time::UnixTime;
+
+use crate::error::StoreError;
+use crate::item::{self, Item, Key, TTL};
+use crate::store::Store;
+
+impl Store {
+    /// Keeps a new session: one write, which never touches one that is there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn create_session(&self, session: &Session) -> Result<(), StoreError> {
+        let key = Key::session(session.user_id, session.id);
+        let created = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item::write("session", key, &SessionRecord::new(session))?))
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = created else { return Ok(()) };
+        match error.as_service_error() {
+            // The SDK repeats a put whose answer was lost, and then finds our own session.
+            Some(PutItemError::ConditionalCheckFailedException(found))
+                if is_same(session, found.item.clone().unwrap_or_default())? =>
+            {
+                Ok(())
+            }
+            _ => Err(StoreError::from_sdk("PutItem", &error)),
+        }
+    }
+
+    /// Reads a session, strongly consistent.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn session(&self, user_id: UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
+        let found = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::session(user_id, id).item()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk("GetItem", &error))?;
+        found.item.map(|item| read(user_id, id, item)).transpose()
+    }
+
+    /// Carries out one step of a rotation: one conditional write, the item asked for in either case.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]. It is then unknown whether the write was done.
+    pub async fn write_session(&self, user_id: UserId, id: SessionId, write: &Write) -> Result<Written, StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::session(user_id, id).item()))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        match express(update, write)?.send().await {
+            Ok(output) => Ok(Written::Done(read(user_id, id, output.attributes.unwrap_or_default())?)),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    Ok(Written::Refused(refused.item.clone().map(|item| read(user_id, id, item)).transpose()?))
+                }
+                _ => Err(StoreError::from_sdk("UpdateItem", &error)),
+            },
+        }
+    }
+}
+
+fn express(update: UpdateItemFluentBuilder, write: &Write) -> Result<UpdateItemFluentBuilder, StoreError> {
+    match write {
+        Write::Rotate { guard, previous, child, idle_expires_at } => Ok(go_on(update, guard, child, *idle_expires_at)?
+            .update_expression(
+                "SET #previous = :previous, newest = :child, idle_expires_at = :idle, #ttl = :ttl REMOVE earlier",
+            )
+            .expression_attribute_names("#previous", "previous")
+            .expression_attribute_values(":previous", nonce_value(previous))),
+        Write::Fork { guard, earlier, child, idle_expires_at } => Ok(go_on(update, guard, child, *idle_expires_at)?
+            .update_expression("SET earlier = :earlier, newest = :child, idle_expires_at = :idle, #ttl = :ttl")
+            .expression_attribute_values(":earlier", item::value(children(earlier))?)),
+        Write::End(end) => Ok(update
+            .update_expression("SET ended = :end")
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(ended)")
+            .expression_attribute_values(":end", item::value(EndRecord::new(end))?)),
+    }
+}
+
+/// What [`Write::Rotate`] and [`Write::Fork`] share: the guard, the new child and the new expiry.
+fn go_on(
+    update: UpdateItemFluentBuilder,
+    guard: &Guard,
+    child: &Child,
+    idle_expires_at: UnixTime,
+) -> Result<UpdateItemFluentBuilder, StoreError> {
+    let mut condition = "newest.nonce = :newest AND attribute_not_exists(ended) \
+                         AND idle_expires_at > :now AND expires_at > :now"
+        .to_owned();
+    let mut update = update
+        .expression_attribute_names("#ttl", TTL)
+        .expression_attribute_values(":newest", nonce_value(&guard.newest))
+        .expression_attribute_values(":now", item::instant(guard.alive_at))
+        .expression_attribute_values(":child", item::value(ChildRecord::new(child))?)
+        .expression_attribute_values(":idle", item::instant(idle_expires_at))
+        .expression_attribute_values(":ttl", item::number(idle_expires_at.seconds()));
+    if let Some(made_by) = guard.made_by {
+        condition.push_str(" AND newest.made_at <= :made_by");
+        update = update.expression_attribute_values(":made_by", item::instant(made_by));
+    }
+    Ok(update.condition_expression(condition))
+}
+
+fn nonce_value(nonce: &Nonce) -> AttributeValue {
+    AttributeValue::B(nonce.as_bytes().to_vec().into())
+}
+
+fn children(children: &[Child]) -> Vec<ChildRecord> {
+    children.iter().map(ChildRecord::new).collect()
+}
+
+fn is_same(session: &Session, found: Item) -> Result<bool, StoreError> {
+    Ok(read(session.user_id, session.id, found)? == *session)
+}
+
+#[derive(Deserialize, Serialize)]
+struct SessionRecord {
+    client_id: String,
+    scope: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<String>,
+    ver: u64,
+    created_at: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<NonceRecord>,
+    newest: ChildRecord,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    earlier: Vec<ChildRecord>,
+    idle_expires_at: u64,
+    expires_at: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<EndRecord>,
+    ttl: u64,
+}
+
+#[derive(Deserialize, Serialize)]
+struct ChildRecord {
+    generation: u32,
+    nonce: NonceRecord,
+    made_at: u64,
+}
+
+#[derive(Deserialize, Serialize)]
+struct EndRecord {
+    cause: CauseRecord,
+    at: u64,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum CauseRecord {
+    Logout,
+    Replay,
+    Revoked,
+}
+
+impl SessionRecord {
+    fn new(session: &Session) -> Self {
+        Self {
+            client_id: session.client_id.clone(),
+            scope: session.scope.to_string(),
+            device: session.device.clone(),
+            ver: session.ver,
+            created_at: session.created_at.millis(),
+            previous: session.previous.clone().map(NonceRecord),
+            newest: ChildRecord::new(&session.newest),
+            earlier: children(&session.earlier),
+            idle_expires_at: session.idle_expires_at.millis(),
+            expires_at: session.expires_at.millis(),
+            ended: session.ended.as_ref().map(EndRecord::new),
+            ttl: session.idle_expires_at.seconds(),
+        }
+    }
+}
+
+fn read(user_id: UserId, id: SessionId, item: Item) -> Result<Session, StoreError> {
+    let record: SessionRecord = item::read("session", item)?;
+    Ok(Session {
+        user_id,
+        id,
+        client_id: record.client_id,
+        scope: Scope::parse(&record.scope).map_err(|_| StoreError::Corrupt("session"))?,
+        device: record.device,
+        ver: record.ver,
+        created_at: UnixTime::from_millis(record.created_at),
+        previous: record.previous.map(|record| record.0),
+        newest: record.newest.child(),
+        earlier: record.earlier.into_iter().map(ChildRecord::child).collect(),
+        idle_expires_at: UnixTime::from_millis(record.idle_expires_at),
+        expires_at: UnixTime::from_millis(record.expires_at),
+        ended: record.ended.map(EndRecord::end),
+    })
+}
+
+impl ChildRecord {
+    fn new(child: &Child) -> Self {
+        Self { generation: child.generation, nonce: NonceRecord(child.nonce.clone()), made_at: child.made_at.millis() }
+    }
+
+    fn child(self) -> Child {
+        Child { generation: self.generation, nonce: self.nonce.0, made_at: UnixTime::from_millis(self.made_at) }
+    }
+}
+
+impl EndRecord {
+    fn new(end: &End) -> Self {
+        let cause = match end.cause {
+            EndCause::Logout => CauseRecord::Logout,
+            EndCause::Replay => CauseRecord::Replay,
+            EndCause::Revoked => CauseRecord::Revoked,
+        };
+        Self { cause, at: end.at.millis() }
+    }
+
+    fn end(self) -> End {
+        let cause = match self.cause {
+            CauseRecord::Logout => EndCause::Logout,
+            CauseRecord::Replay => EndCause::Replay,
+            CauseRecord::Revoked => EndCause::Revoked,
+        };
+        End { cause, at: UnixTime::from_millis(self.at) }
+    }
+}
+
+/// A nonce as a binary attribute.
+struct NonceRecord(Nonce);
+
+impl Serialize for NonceRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0.as_bytes())
+    }
+}
+
+impl<'de> Deserialize<'de> for NonceRecord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BytesVisitor;
+
+        impl serde::de::Visitor<'_> for BytesVisitor {
+            type Value = NonceRecord;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("16 bytes")
+            }
+
+            fn visit_bytes<E: serde::de::Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                let bytes = bytes.try_into().map_err(|_| E::invalid_length(bytes.len(), &self))?;
+                Ok(NonceRecord(Nonce::from_bytes(bytes)))
+            }
+
+            fn visit_byte_buf<E: serde::de::Error>(self, bytes: Vec<u8>) -> Result<Self::Value, E> {
+                self.visit_bytes(&bytes)
+            }
+        }
+
+        deserializer.deserialize_bytes(BytesVisitor)
+    }
+}

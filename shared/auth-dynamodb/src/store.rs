@@ -1,0 +1,95 @@
+//! The connection to `DynamoDB`.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::interceptors::InterceptorContext;
+use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+
+/// How long one call may take, with its repetitions: a refresh makes four in a row at most, in the ten seconds that a
+/// request lives.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
+
+const ATTEMPTS: u32 = 3;
+const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(700);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+const FIRST_BACKOFF: Duration = Duration::from_millis(50);
+const LONGEST_BACKOFF: Duration = Duration::from_millis(400);
+
+/// The table, reached over one kept connection pool.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) client: Client,
+    pub(crate) table: String,
+}
+
+impl Store {
+    /// The table as the environment finds it: region, credentials and endpoint come from the SDK's own variables and
+    /// profiles (`AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL_DYNAMODB` …).
+    ///
+    /// Connects with the first call.
+    pub async fn from_environment(table: String) -> Self {
+        let shared = aws_config::defaults(BehaviorVersion::latest()).load().await;
+        Self::new(Builder::from(&shared), table)
+    }
+
+    /// The table at another endpoint, with the credentials and the region of the environment.
+    pub async fn at(endpoint: &str, table: String) -> Self {
+        let shared = aws_config::defaults(BehaviorVersion::latest()).endpoint_url(endpoint).load().await;
+        Self::new(Builder::from(&shared), table)
+    }
+
+    /// The table in an engine on this machine, which asks for no account. Only a busy machine delays it, and then there is
+    /// no instance to go to instead: it gets all the time it wants.
+    pub fn on_loopback(endpoint: &str, table: String) -> Self {
+        let config = Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(endpoint)
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "loopback"));
+        Self::with_timeouts(config, table, TimeoutConfig::disabled())
+    }
+
+    fn new(config: Builder, table: String) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(CALL_TIMEOUT)
+            .build();
+        Self::with_timeouts(config, table, timeouts)
+    }
+
+    fn with_timeouts(config: Builder, table: String, timeouts: TimeoutConfig) -> Self {
+        let retries = RetryConfig::standard()
+            .with_max_attempts(ATTEMPTS)
+            .with_initial_backoff(FIRST_BACKOFF)
+            .with_max_backoff(LONGEST_BACKOFF);
+        let config = config.timeout_config(timeouts).retry_config(retries).retry_classifier(ConflictIsTransient);
+        Self { client: Client::from_conf(config.build()), table }
+    }
+}
+
+/// A write that meets a transaction on the same item says nothing about the item: it is sent again. The SDK by itself
+/// would give up.
+#[derive(Debug)]
+struct ConflictIsTransient;
+
+impl ClassifyRetry for ConflictIsTransient {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        let error = context.output_or_error().and_then(Result::err).and_then(|error| error.as_operation_error());
+        let code = error
+            .and_then(|error| error.downcast_ref::<aws_sdk_dynamodb::operation::update_item::UpdateItemError>())
+            .and_then(ProvideErrorMetadata::code);
+        match code {
+            Some("TransactionConflictException") => RetryAction::transient_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "a transaction conflict is transient"
+    }
+}

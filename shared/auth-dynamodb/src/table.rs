@@ -1,0 +1,61 @@
+//! The table itself: for engines that start empty. On AWS the template makes it.
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
+};
+
+use crate::error::StoreError;
+use crate::item::{PK, SK, TTL};
+use crate::store::Store;
+
+impl Store {
+    /// Creates the table, on demand and with time-to-live, unless it is there already.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`].
+    pub async fn create_table(&self) -> Result<(), StoreError> {
+        let created = self
+            .client
+            .create_table()
+            .table_name(&self.table)
+            .billing_mode(BillingMode::PayPerRequest)
+            .set_attribute_definitions(Some(vec![text_attribute(PK)?, text_attribute(SK)?]))
+            .set_key_schema(Some(vec![key(PK, KeyType::Hash)?, key(SK, KeyType::Range)?]))
+            .send()
+            .await;
+        match created {
+            Ok(_) => self.expire_by_ttl().await,
+            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => Ok(()),
+            Err(error) => Err(StoreError::from_sdk("CreateTable", &error)),
+        }
+    }
+
+    async fn expire_by_ttl(&self) -> Result<(), StoreError> {
+        let specification = TimeToLiveSpecification::builder().attribute_name(TTL).enabled(true).build();
+        self.client
+            .update_time_to_live()
+            .table_name(&self.table)
+            .time_to_live_specification(specification.map_err(|_| StoreError::Corrupt("table"))?)
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| StoreError::from_sdk("UpdateTimeToLive", &error))
+    }
+}
+
+fn text_attribute(name: &str) -> Result<AttributeDefinition, StoreError> {
+    AttributeDefinition::builder()
+        .attribute_name(name)
+        .attribute_type(ScalarAttributeType::S)
+        .build()
+        .map_err(|_| StoreError::Corrupt("table"))
+}
+
+fn key(name: &str, key_type: KeyType) -> Result<KeySchemaElement, StoreError> {
+    KeySchemaElement::builder()
+        .attribute_name(name)
+        .key_type(key_type)
+        .build()
+        .map_err(|_| StoreError::Corrupt("table"))
+}
