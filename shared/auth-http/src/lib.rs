@@ -1,1 +1,6 @@
-//! To come.
+//! What the functions behind API Gateway share: requests out of events, bodies out of requests, and the shapes of answers.
+
+pub mod body;
+pub mod function;
+pub mod request;
+pub mod response;

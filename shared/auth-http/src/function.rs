@@ -1,0 +1,63 @@
+//! A function behind API Gateway: event in, response out, nothing escapes.
+
+use std::process::ExitCode;
+
+use auth_core::config::{ConfigError, Variables, environment};
+use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use lambda_http::lambda_runtime::{self, service_fn};
+use lambda_http::{Body, Error, LambdaEvent};
+use serde_json::Value;
+use tracing::Instrument as _;
+
+use crate::request::Request;
+use crate::response::Response;
+
+/// Answers requests. Every outcome is a response.
+pub trait Function: Send + Sync {
+    /// Answers one request.
+    fn answer(&self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
+/// Runs a Lambda function from its start to its end: `build` makes it of its variables, and what is wrong with them is
+/// one line of the log and exit code 1.
+pub async fn run<F: Function>(
+    service: &'static str,
+    build: impl AsyncFnOnce(&Variables<'_>) -> Result<F, ConfigError>,
+) -> ExitCode {
+    auth_log::start(service, environment);
+    match build(&Variables::new(&environment)).await {
+        Ok(function) => serve(&function).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(function: &impl Function) -> Result<(), Error> {
+    lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
+        let span = auth_log::invocation(&event.context.request_id);
+        Ok::<_, Error>(invoke(function, &event.payload).instrument(span).await)
+    }))
+    .await
+}
+
+/// Answers one event of a REST API's proxy integration.
+pub async fn invoke(function: &impl Function, event: &Value) -> ApiGatewayProxyResponse {
+    let request = Request::from_event(event);
+    let (method, route) = (request.method.clone(), request.route.clone());
+    // Boxed: a future of the SDK's depth within one of the runtime's is more than the compiler lays out.
+    let response = Box::pin(function.answer(request)).await;
+    tracing::info!(%method, route, status = response.status().as_u16(), "answered");
+    encode(response)
+}
+
+fn encode(response: Response) -> ApiGatewayProxyResponse {
+    let (parts, body) = response.into_parts();
+    let mut encoded = ApiGatewayProxyResponse::default();
+    encoded.status_code = parts.status.as_u16().into();
+    encoded.multi_value_headers = parts.headers;
+    encoded.is_base64_encoded = matches!(body, Body::Binary(_));
+    encoded.body = Some(body);
+    encoded
+}

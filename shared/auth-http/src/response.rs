@@ -1,0 +1,232 @@
+//! Answers: tokens (RFC 6749 §5.1), OAuth errors (§5.2), problem details (RFC 9457), challenges (RFC 6750 §3).
+
+use std::time::Duration;
+
+use lambda_http::Body;
+use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use lambda_http::http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+use crate::body::Unreadable;
+
+/// An answer of a function.
+pub type Response = lambda_http::Response<Body>;
+
+/// How long a caller waits after a fault of ours.
+const FAULT_RETRY_AFTER: Duration = Duration::from_secs(2);
+
+/// A pair of tokens.
+#[derive(Serialize)]
+pub struct TokenResponse<'a> {
+    /// The access token.
+    pub access_token: &'a str,
+    /// Always `Bearer`.
+    pub token_type: TokenType,
+    /// What is left of the access token's life, in seconds.
+    pub expires_in: u64,
+    /// The refresh token.
+    pub refresh_token: &'a str,
+    /// What the access token may be used for.
+    pub scope: &'a str,
+}
+
+/// How the access token is presented.
+#[derive(Serialize)]
+pub enum TokenType {
+    /// RFC 6750.
+    Bearer,
+}
+
+/// The error codes of a token endpoint (RFC 6749 §5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OAuthCode {
+    /// The request is malformed.
+    InvalidRequest,
+    /// The credentials or the refresh token are not good, or not any more.
+    InvalidGrant,
+    /// The scope is malformed or wider than what was granted.
+    InvalidScope,
+    /// The grant type is none that this endpoint knows.
+    UnsupportedGrantType,
+}
+
+/// 200 with tokens.
+pub fn tokens(tokens: &TokenResponse<'_>) -> Response {
+    secret_json(StatusCode::OK, "application/json", tokens)
+}
+
+/// 200 with a JSON document about the caller.
+pub fn document(document: &impl Serialize) -> Response {
+    secret_json(StatusCode::OK, "application/json", document)
+}
+
+/// 400 with an OAuth error.
+pub fn oauth_error(code: OAuthCode, description: &str) -> Response {
+    oauth(StatusCode::BAD_REQUEST, code, description)
+}
+
+/// A request to a token endpoint that is not understood: 400, 405, 413 or 415 with an OAuth error.
+pub fn oauth_unreadable(error: Unreadable) -> Response {
+    with_allow(oauth(status(error), OAuthCode::InvalidRequest, &error.to_string()), error)
+}
+
+/// A request to another endpoint that is not understood: 400, 405, 413 or 415 with problem details.
+pub fn problem_unreadable(error: Unreadable) -> Response {
+    with_allow(problem(status(error), &error.to_string()), error)
+}
+
+/// 404 with problem details.
+pub fn not_found() -> Response {
+    problem(StatusCode::NOT_FOUND, "there is nothing at this path")
+}
+
+/// 401 with a challenge. Without an error code: the request carried no token at all (RFC 6750 §3.1).
+pub fn unauthorized() -> Response {
+    let response = problem(StatusCode::UNAUTHORIZED, "an access token is needed");
+    with_header(response, WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+}
+
+/// 429, with the time to wait. Without an OAuth error code: clients take those as the end of the session.
+pub fn throttled(retry_after: Duration) -> Response {
+    let response = problem(StatusCode::TOO_MANY_REQUESTS, "too many attempts");
+    with_header(response, RETRY_AFTER, seconds(retry_after))
+}
+
+/// 503: a fault of ours, worth another try. Without an OAuth error code: clients take those as the end of the session.
+pub fn unavailable() -> Response {
+    let response = problem(StatusCode::SERVICE_UNAVAILABLE, "try again");
+    with_header(response, RETRY_AFTER, seconds(FAULT_RETRY_AFTER))
+}
+
+fn oauth(status: StatusCode, error: OAuthCode, error_description: &str) -> Response {
+    #[derive(Serialize)]
+    struct OAuthError<'a> {
+        error: OAuthCode,
+        error_description: &'a str,
+    }
+    secret_json(status, "application/json", &OAuthError { error, error_description })
+}
+
+/// `type` is left out, which says `about:blank`: the status tells the kind (RFC 9457 §4.2.1).
+fn problem(status: StatusCode, detail: &str) -> Response {
+    #[derive(Serialize)]
+    struct Problem<'a> {
+        title: &'a str,
+        status: u16,
+        detail: &'a str,
+    }
+    let title = status.canonical_reason().unwrap_or_default();
+    secret_json(status, "application/problem+json", &Problem { title, status: status.as_u16(), detail })
+}
+
+fn status(error: Unreadable) -> StatusCode {
+    match error {
+        Unreadable::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+        Unreadable::ContentType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Unreadable::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Unreadable::Malformed(_) => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn with_allow(response: Response, error: Unreadable) -> Response {
+    match error {
+        Unreadable::Method(allowed) => with_header(response, ALLOW, HeaderValue::from_static(allowed)),
+        _ => response,
+    }
+}
+
+/// Rounds up: a caller who waits that long does not come too early.
+fn seconds(duration: Duration) -> HeaderValue {
+    HeaderValue::from(duration.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX))
+}
+
+/// JSON that no cache may keep: it carries a token, concerns one caller, or is an error.
+fn secret_json(status: StatusCode, content_type: &'static str, body: &impl Serialize) -> Response {
+    let response = json(status, content_type, body);
+    with_header(response, CACHE_CONTROL, HeaderValue::from_static("no-store"))
+}
+
+/// 200 with a JSON document for everyone, which may be kept for `max_age`.
+pub fn public_document(document: &impl Serialize, max_age: Duration) -> Response {
+    let response = json(StatusCode::OK, "application/json", document);
+    let value = format!("public, max-age={}", max_age.as_secs());
+    match HeaderValue::try_from(value) {
+        Ok(value) => with_header(response, CACHE_CONTROL, value),
+        Err(_) => response,
+    }
+}
+
+fn json(status: StatusCode, content_type: &'static str, body: &impl Serialize) -> Response {
+    // These types have no map keys or values that JSON lacks.
+    let body = serde_json::to_string(body).unwrap_or_default();
+    let mut response = Response::new(Body::Text(body));
+    *response.status_mut() = status;
+    with_header(response, CONTENT_TYPE, HeaderValue::from_static(content_type))
+}
+
+fn with_header(mut response: Response, name: HeaderName, value: HeaderValue) -> Response {
+    response.headers_mut().insert(name, value);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(response: &Response) -> String {
+        let Body::Text(body) = response.body() else { panic!("no text") };
+        let mut headers: Vec<String> =
+            response.headers().iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
+        headers.sort();
+        format!("{} {} | {body}", response.status().as_u16(), headers.join(", "))
+    }
+
+    #[test]
+    fn the_shapes() {
+        let pair = TokenResponse {
+            access_token: "a",
+            token_type: TokenType::Bearer,
+            expires_in: 600,
+            refresh_token: "r",
+            scope: "s",
+        };
+        let cases = [
+            (
+                tokens(&pair),
+                r#"200 cache-control: no-store, content-type: application/json | {"access_token":"a","token_type":"Bearer","expires_in":600,"refresh_token":"r","scope":"s"}"#,
+            ),
+            (
+                oauth_error(OAuthCode::InvalidGrant, "d"),
+                r#"400 cache-control: no-store, content-type: application/json | {"error":"invalid_grant","error_description":"d"}"#,
+            ),
+            (
+                oauth_unreadable(Unreadable::Method("POST")),
+                r#"405 allow: POST, cache-control: no-store, content-type: application/json | {"error":"invalid_request","error_description":"the method is not POST"}"#,
+            ),
+            (
+                problem_unreadable(Unreadable::Method("GET")),
+                r#"405 allow: GET, cache-control: no-store, content-type: application/problem+json | {"title":"Method Not Allowed","status":405,"detail":"the method is not GET"}"#,
+            ),
+            (
+                unauthorized(),
+                r#"401 cache-control: no-store, content-type: application/problem+json, www-authenticate: Bearer | {"title":"Unauthorized","status":401,"detail":"an access token is needed"}"#,
+            ),
+            (
+                throttled(Duration::from_millis(1001)),
+                r#"429 cache-control: no-store, content-type: application/problem+json, retry-after: 2 | {"title":"Too Many Requests","status":429,"detail":"too many attempts"}"#,
+            ),
+            (
+                unavailable(),
+                r#"503 cache-control: no-store, content-type: application/problem+json, retry-after: 2 | {"title":"Service Unavailable","status":503,"detail":"try again"}"#,
+            ),
+            (
+                public_document(&"x", Duration::from_secs(60)),
+                r#"200 cache-control: public, max-age=60, content-type: application/json | "x""#,
+            ),
+        ];
+        for (response, expected) in cases {
+            assert_eq!(shown(&response), expected);
+        }
+    }
+}
