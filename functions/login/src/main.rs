@@ -1,1 +1,20 @@
-fn main() {}
+//! The Lambda function `login`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use auth_core::entropy::OsEntropy;
+use auth_core::time::SystemClock;
+use auth_dynamodb::store::Store;
+use login::App;
+use login::config::Config;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    auth_http::function::run("login", async |variables| {
+        let config = Config::from_variables(variables)?;
+        let store = Store::from_environment(variables.table_name()?).await;
+        Ok(App::new(config, store, Arc::new(SystemClock), Arc::new(OsEntropy)))
+    })
+    .await
+}

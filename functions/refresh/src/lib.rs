@@ -1,1 +1,197 @@
-//! To come.
+//! `POST /refresh` and `POST /oauth/token`: a refresh token for the next access token.
+
+pub mod config;
+
+mod request;
+
+use std::sync::Arc;
+
+use auth_core::entropy::{Entropy, NoEntropy};
+use auth_core::id::TokenId;
+use auth_core::jwt::MintError;
+use auth_core::policy::REQUEST_LIFE;
+use auth_core::refresh_token::{Nonce, NotOurs, Presented};
+use auth_core::rotation::{self, Decision, Outcome, Rotation, Step};
+use auth_core::scope::Scope;
+use auth_core::session::{Child, Session};
+use auth_core::time::{Clock, UnixTime};
+use auth_core::user::{Denial, User};
+use auth_dynamodb::error::StoreError;
+use auth_dynamodb::store::Store;
+use auth_http::body::Unreadable;
+use auth_http::function::Function;
+use auth_http::request::Request;
+use auth_http::response::{self, OAuthCode, Response, TokenResponse, TokenType};
+
+use crate::config::Config;
+use crate::request::RefreshRequest;
+
+/// The function and what it holds.
+pub struct App {
+    config: Config,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl App {
+    /// Sets the function up.
+    pub fn new(config: Config, store: Store, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { config, store, clock, entropy }
+    }
+
+    async fn refresh(&self, request: &Request) -> Result<Response, Refusal> {
+        let now = self.clock.now();
+        let asked = RefreshRequest::parse(request)?;
+        let presented = self.config.refresh_keys.open(&asked.refresh_token)?; // forged ends here: no I/O yet
+        let deadline = request.context.received_at.unwrap_or(now) + REQUEST_LIFE;
+        let (outcome, user) = tokio::try_join!(self.rotate(&presented, now, deadline), self.user(&presented))?;
+        let (session, child) = granted(outcome, &presented)?;
+        let user = user.ok_or(Refusal::UnknownUser)?;
+        user.admits(session.ver)?;
+        let scope = narrowed_scope(&asked, &session, &user)?;
+        self.reply(&user, &session, &child, &scope, now)
+    }
+
+    /// Carries the dialogue between [`Rotation`] and the store.
+    async fn rotate(&self, presented: &Presented, now: UnixTime, deadline: UnixTime) -> Result<Outcome, Refusal> {
+        let nonce = Nonce::random(self.entropy.as_ref())?;
+        let (mut rotation, mut write) = Rotation::begin(presented, nonce, &self.config.sessions, now);
+        loop {
+            if self.clock.now() > deadline {
+                return Err(Refusal::Late);
+            }
+            let answer = self.store.write_session(presented.user_id(), presented.session_id(), &write).await?;
+            match rotation.resume(answer) {
+                Step::Write(next) => write = next,
+                Step::Over(outcome) => return Ok(outcome),
+            }
+        }
+    }
+
+    async fn user(&self, presented: &Presented) -> Result<Option<User>, Refusal> {
+        Ok(self.store.user(presented.user_id()).await?)
+    }
+
+    fn reply(
+        &self,
+        user: &User,
+        session: &Session,
+        child: &Child,
+        scope: &Scope,
+        now: UnixTime,
+    ) -> Result<Response, Refusal> {
+        let jti = TokenId::random(self.entropy.as_ref())?;
+        let access = self.config.issuer.mint(user, session, scope, jti, now)?;
+        let refresh_token = self.config.refresh_keys.seal(session.user_id, session.id, child.generation, &child.nonce);
+        Ok(response::tokens(&TokenResponse {
+            access_token: &access.text,
+            token_type: TokenType::Bearer,
+            expires_in: access.expires_in.as_secs(),
+            refresh_token: &refresh_token,
+            scope: scope.as_str(),
+        }))
+    }
+}
+
+/// Tells the log how the rotation ended, and goes on with what was granted.
+fn granted(outcome: Outcome, presented: &Presented) -> Result<(Session, Child), Refusal> {
+    let (sub, sid) = (presented.user_id(), presented.session_id());
+    match outcome {
+        Outcome::Granted { decision: Decision::Adopt, session, child } => {
+            tracing::warn!(event = "refresh_adopted", %sub, %sid, generation = presented.generation());
+            Ok((session, child))
+        }
+        Outcome::Granted { decision, session, child } => {
+            tracing::info!(event = "refresh_ok", ?decision, %sub, %sid);
+            Ok((session, child))
+        }
+        Outcome::Refused(rotation::Refusal::Replayed { behind }) => {
+            tracing::error!(event = "refresh_replayed", %sub, %sid, behind);
+            Err(Refusal::Rotation(rotation::Refusal::Replayed { behind }))
+        }
+        Outcome::Refused(refusal) => {
+            tracing::info!(event = "refresh_refused", reason = ?refusal, %sub, %sid);
+            Err(Refusal::Rotation(refusal))
+        }
+        Outcome::Busy => Err(Refusal::Busy),
+    }
+}
+
+/// What the session was given and the user still has, or less if less was asked for (RFC 6749 §6).
+fn narrowed_scope(asked: &RefreshRequest, session: &Session, user: &User) -> Result<Scope, Refusal> {
+    if asked.client_id.as_ref().is_some_and(|client_id| *client_id != session.client_id) {
+        return Err(Refusal::OtherClient);
+    }
+    match &asked.scope {
+        None => Ok(user.scope_in(session)),
+        Some(scope) if scope.is_within(&session.scope) => Ok(scope.intersection(&user.scope)),
+        Some(_) => Err(Refusal::Scope),
+    }
+}
+
+impl Function for App {
+    async fn answer(&self, request: Request) -> Response {
+        match self.refresh(&request).await {
+            Ok(response) => response,
+            Err(refusal) => refusal.into_response(),
+        }
+    }
+}
+
+/// Why nothing was refreshed.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error("no such route")]
+    NoSuchRoute,
+    #[error("another grant type")]
+    UnsupportedGrantType,
+    #[error("malformed scope, or wider than the session's")]
+    Scope,
+    #[error(transparent)]
+    NotOurs(#[from] NotOurs),
+    #[error("issued to another client")]
+    OtherClient,
+    #[error("{0:?}")]
+    Rotation(rotation::Refusal),
+    #[error("the user is gone")]
+    UnknownUser,
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    #[error("the request is older than a request may be")]
+    Late,
+    #[error("the session kept changing")]
+    Busy,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Entropy(#[from] NoEntropy),
+    #[error(transparent)]
+    Mint(#[from] MintError),
+}
+
+impl Refusal {
+    fn into_response(self) -> Response {
+        match &self {
+            Self::Unreadable(error) => response::oauth_unreadable(*error),
+            Self::NoSuchRoute => response::not_found(),
+            Self::UnsupportedGrantType => {
+                response::oauth_error(OAuthCode::UnsupportedGrantType, "expected grant_type refresh_token")
+            }
+            Self::Scope => {
+                response::oauth_error(OAuthCode::InvalidScope, "the scope is malformed, or wider than the session's")
+            }
+            // One answer: which of them it was is for the log.
+            Self::NotOurs(_) | Self::OtherClient | Self::Rotation(_) | Self::UnknownUser | Self::Denied(_) => {
+                tracing::info!(event = "refresh_denied", reason = %self);
+                response::oauth_error(OAuthCode::InvalidGrant, "the refresh token is not valid")
+            }
+            Self::Late | Self::Busy | Self::Store(_) | Self::Entropy(_) | Self::Mint(_) => {
+                tracing::error!(event = "fault", error = %self);
+                response::unavailable()
+            }
+        }
+    }
+}
