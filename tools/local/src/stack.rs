@@ -1,0 +1,266 @@
+//! Starts the parts, in their order.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use auth_core::config::{ConfigError, Variables};
+use auth_core::entropy::{Entropy, NoEntropy};
+use auth_core::id::UserId;
+use auth_core::login::{Credentials, LoginName};
+use auth_core::scope::{Roles, Scope};
+use auth_core::time::Clock;
+use auth_core::user::{Status, User};
+use auth_dynamodb::error::StoreError;
+use auth_dynamodb::store::Store;
+use auth_dynamodb::user::Creation;
+use auth_password::hasher::{Hasher, Parameters};
+use auth_password::password::{MIN_LENGTH, Password};
+use tokio::net::TcpListener;
+
+use crate::clock::LocalClock;
+use crate::engine;
+use crate::gateway::{self, Functions, Gateway};
+use crate::secrets::Secrets;
+
+/// The login name of the demo user.
+pub const DEMO_USER: &str = "demo";
+
+/// What the demo user may ask for.
+pub const DEMO_SCOPE: &str = "profile notes";
+
+/// `GET /me` takes the scope `profile`, to show a 403.
+const ROUTE_POLICY: &str = r#"{"routes":[{"method":"GET","path":"/me","all_scopes":["profile"]}]}"#;
+
+/// How a stack is started.
+pub struct Options {
+    /// The gateway's port; 0 for any.
+    pub port: u16,
+    /// The embedded database's file; in memory without one.
+    pub data: Option<PathBuf>,
+    /// The embedded database's port; 0 for any.
+    pub dynamodb_port: u16,
+    /// Another engine instead of the embedded one.
+    pub dynamodb_endpoint: Option<String>,
+    /// How long the gateway serves an authorizer's answer again.
+    pub authorizer_ttl: Duration,
+    /// Variables of the functions, before those that the stack sets by itself.
+    pub variables: Box<dyn Fn(&str) -> Option<String>>,
+    /// What the stack's clock starts from.
+    pub clock: Arc<dyn Clock>,
+    /// Where randomness comes from.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// A running stack.
+pub struct Stack {
+    /// Where the gateway listens.
+    pub gateway: SocketAddr,
+    /// Where `DynamoDB` listens.
+    pub dynamodb: String,
+    /// The demo password and the keys.
+    pub secrets: Secrets,
+    /// The clock of all parts.
+    pub clock: Arc<LocalClock>,
+    /// The table.
+    pub store: Store,
+    listener: TcpListener,
+    service: Arc<Gateway>,
+}
+
+/// Why a stack did not start. One line each.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Another program listens there, or nobody may.
+    #[error("port {port}: {reason}")]
+    Port {
+        /// The port.
+        port: u16,
+        /// The system's words.
+        reason: std::io::Error,
+    },
+    /// A file is there but is not what it should be, or cannot be written.
+    #[error("{}: {reason}", file.display())]
+    Data {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The table has a demo user of another stack.
+    #[error(
+        "the table has a user \"{DEMO_USER}\" whose password is not known here: start with the --data FILE of that time"
+    )]
+    UnknownDemoPassword,
+    /// The embedded engine.
+    #[error("the embedded database: {0}")]
+    Engine(String),
+    /// A variable.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The table.
+    #[error("the table: {0}")]
+    Store(#[from] StoreError),
+    /// The demo user.
+    #[error("the demo user: {0}")]
+    Demo(String),
+}
+
+impl From<NoEntropy> for StartError {
+    fn from(error: NoEntropy) -> Self {
+        Self::Engine(error.to_string())
+    }
+}
+
+impl Stack {
+    /// Starts everything but the gateway's service, which [`Stack::serve`] runs.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`].
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let listener = listen(options.port).await?;
+        let gateway = listener.local_addr().map_err(|reason| StartError::Port { port: options.port, reason })?;
+        let entropy = Arc::clone(&options.entropy);
+        let secrets = match &options.data {
+            Some(data) => Secrets::beside(data, entropy.as_ref())?,
+            None => Secrets::generate(entropy.as_ref())?,
+        };
+        let clock = Arc::new(LocalClock::new(Arc::clone(&options.clock)));
+        let variables = variables(&options, gateway, &secrets)?;
+        let look_up = |name: &str| variables.get(name).cloned().or_else(|| (options.variables)(name));
+        let variables = Variables::new(&look_up);
+        let (dynamodb, store) = connect(&options, variables.table_name()?).await?;
+        store.create_table().await?;
+        create_demo_user(&store, &secrets, entropy.as_ref(), clock.now().millis()).await?;
+        let functions = functions(&variables, &store, &clock, &entropy)?;
+        let service = Arc::new(Gateway {
+            functions,
+            clock: Arc::clone(&clock),
+            entropy,
+            authorizer_ttl: options.authorizer_ttl,
+            cache: Mutex::new(HashMap::new()),
+        });
+        Ok(Self { gateway, dynamodb, secrets, clock, store, listener, service })
+    }
+
+    /// Serves until `shutdown` is there; requests under way are answered.
+    ///
+    /// # Errors
+    ///
+    /// When the listener fails.
+    pub async fn serve(self, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+        let router = gateway::router(self.service).into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(self.listener, router).with_graceful_shutdown(shutdown).await
+    }
+}
+
+async fn listen(port: u16) -> Result<TcpListener, StartError> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|reason| StartError::Port { port, reason })
+}
+
+/// What the functions find in their environment. What the caller sets goes before, but for what only a stack knows.
+fn variables(
+    options: &Options,
+    gateway: SocketAddr,
+    secrets: &Secrets,
+) -> Result<HashMap<&'static str, String>, StartError> {
+    let given = |name: &str, default: &str| (options.variables)(name).unwrap_or_else(|| default.to_owned());
+    let algorithm = given("SIGNING_ALGORITHM", "RS256");
+    let signing_key = given("SIGNING_KEY", &secrets.signing_key);
+    let key_variables = HashMap::from([("SIGNING_KEY", signing_key), ("SIGNING_ALGORITHM", algorithm)]);
+    let look_up = |name: &str| key_variables.get(name).cloned();
+    let signing_key = Variables::new(&look_up).signing_key()?;
+    let jwks = serde_json::json!({"keys": [signing_key.jwk()]}).to_string();
+    let mut variables = key_variables;
+    variables.extend([
+        ("TABLE_NAME", given("TABLE_NAME", "countersign")),
+        ("ISSUER", format!("http://{gateway}")),
+        ("AUDIENCE", given("AUDIENCE", "local-api")),
+        ("ROUTE_POLICY", given("ROUTE_POLICY", ROUTE_POLICY)),
+        ("REFRESH_KEYS", secrets.refresh_keys.clone()),
+        ("JWKS", jwks),
+    ]);
+    Ok(variables)
+}
+
+async fn connect(options: &Options, table: String) -> Result<(String, Store), StartError> {
+    let endpoint = match &options.dynamodb_endpoint {
+        Some(endpoint) if !is_loopback(endpoint) => {
+            return Ok((endpoint.clone(), Store::at(endpoint, table).await));
+        }
+        Some(endpoint) => endpoint.clone(),
+        None => {
+            let listener = listen(options.dynamodb_port).await?;
+            let address = engine::serve(listener, engine::open(options.data.as_deref())?)?;
+            format!("http://{address}")
+        }
+    };
+    let store = Store::on_loopback(&endpoint, table);
+    Ok((endpoint, store))
+}
+
+fn is_loopback(endpoint: &str) -> bool {
+    ["http://127.", "http://localhost", "http://[::1]"].iter().any(|start| endpoint.starts_with(start))
+}
+
+fn functions(
+    variables: &Variables<'_>,
+    store: &Store,
+    clock: &Arc<LocalClock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Functions, ConfigError> {
+    let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+    let parts = || (store.clone(), Arc::clone(&clock), Arc::clone(entropy));
+    let login = {
+        let (store, clock, entropy) = parts();
+        login::App::new(login::config::Config::from_variables(variables)?, store, clock, entropy)
+    };
+    let refresh = {
+        let (store, clock, entropy) = parts();
+        refresh::App::new(refresh::config::Config::from_variables(variables)?, store, clock, entropy)
+    };
+    Ok(Functions {
+        login,
+        refresh,
+        sessions: sessions::App,
+        discovery: discovery::App::from_variables(variables)?,
+        authorizer: authorizer::App::new(authorizer::config::Config::from_variables(variables)?, clock),
+    })
+}
+
+async fn create_demo_user(store: &Store, secrets: &Secrets, entropy: &dyn Entropy, ver: u64) -> Result<(), StartError> {
+    let broken = |error: &dyn std::fmt::Display| StartError::Demo(error.to_string());
+    let name = LoginName::parse(DEMO_USER).map_err(|error| broken(&error))?;
+    let password = Password::chosen(&secrets.demo_password, MIN_LENGTH).map_err(|error| broken(&error))?;
+    let hasher = Hasher::new(Parameters::default());
+    let password_hash = hasher.hash(&password, entropy).map_err(|error| broken(&error))?;
+    let id = UserId::random(entropy)?;
+    let user = User {
+        id,
+        status: Status::Active,
+        ver,
+        floor: 0,
+        roles: Roles::parse("member").map_err(|error| broken(&error))?,
+        scope: Scope::parse(DEMO_SCOPE).map_err(|error| broken(&error))?,
+    };
+    match store.create_user(&name, &Credentials { user_id: id, password_hash, ver }, &user).await? {
+        Creation::Created => Ok(()),
+        Creation::NameTaken => check_demo_password(store, &hasher, &name, &password).await,
+    }
+}
+
+async fn check_demo_password(
+    store: &Store,
+    hasher: &Hasher,
+    name: &LoginName,
+    password: &Password,
+) -> Result<(), StartError> {
+    let credentials = store.credentials(name).await?.ok_or(StartError::UnknownDemoPassword)?;
+    match hasher.verify(password, &credentials.password_hash) {
+        Ok(auth_password::hasher::Verdict::Right { .. }) => Ok(()),
+        _ => Err(StartError::UnknownDemoPassword),
+    }
+}
