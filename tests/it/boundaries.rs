@@ -1,0 +1,151 @@
+//! What the workspace promises of its own shape: a function's dependencies are the list of its powers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
+
+fn metadata() -> Metadata {
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    // For the platform that Lambda is: others' dependencies are not linked there.
+    let options = ["--locked", "--filter-platform", "x86_64-unknown-linux-gnu"].map(str::to_owned).to_vec();
+    MetadataCommand::new().manifest_path(manifest).other_options(options).exec().unwrap()
+}
+
+/// The packages that are linked into `name`, by name.
+fn linked(metadata: &Metadata, name: &str) -> BTreeSet<String> {
+    let names: BTreeMap<&PackageId, &str> =
+        metadata.packages.iter().map(|package| (&package.id, package.name.as_str())).collect();
+    let nodes: BTreeMap<_, _> = metadata.resolve.as_ref().unwrap().nodes.iter().map(|node| (&node.id, node)).collect();
+    let root = metadata.workspace_packages().into_iter().find(|package| package.name == name).unwrap();
+    let (mut found, mut next) = (BTreeSet::new(), vec![&root.id]);
+    while let Some(id) = next.pop() {
+        let normal = nodes[id]
+            .deps
+            .iter()
+            .filter(|dependency| dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal));
+        next.extend(normal.map(|dependency| &dependency.pkg).filter(|id| found.insert(names[*id].to_owned())));
+    }
+    found
+}
+
+#[test]
+fn functions_link_what_they_need_and_no_more() {
+    let metadata = metadata();
+    let powers = ["argon2", "aws-sdk-dynamodb", "lambda_http", "jsonwebtoken", "dynoxide-rs"];
+    let cases = [
+        ("login", ["argon2", "aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"].as_slice()),
+        ("refresh", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
+        ("sessions", &["lambda_http", "jsonwebtoken"]),
+        ("discovery", &["lambda_http", "jsonwebtoken"]),
+        ("authorizer", &["jsonwebtoken"]),
+    ];
+    for (function, expected) in cases {
+        let linked = linked(&metadata, function);
+        let actual: Vec<&str> = powers.into_iter().filter(|power| linked.contains(*power)).collect();
+        let expected: Vec<&str> = powers.into_iter().filter(|power| expected.contains(power)).collect();
+        assert_eq!(actual, expected, "{function}");
+    }
+}
+
+#[test]
+fn each_heavy_dependency_has_one_home() {
+    let homes = [
+        ("aws-sdk-dynamodb", vec!["auth-dynamodb"]),
+        ("aws-config", vec!["auth-dynamodb"]),
+        ("serde_dynamo", vec!["auth-dynamodb"]),
+        ("argon2", vec!["auth-password"]),
+        ("jsonwebtoken", vec!["auth-core", "bench"]),
+        ("dynoxide-rs", vec!["local", "tests"]),
+        ("tracing-subscriber", vec!["auth-log"]),
+    ];
+    let metadata = metadata();
+    for (dependency, expected) in homes {
+        let mut naming: Vec<&str> = metadata
+            .workspace_packages()
+            .into_iter()
+            .filter(|package| package.dependencies.iter().any(|named| named.name == dependency))
+            .map(|package| package.name.as_str())
+            .collect();
+        naming.sort_unstable();
+        assert_eq!(naming, expected, "{dependency}");
+    }
+}
+
+#[test]
+fn the_core_does_no_io_and_does_not_wait() {
+    let linked = linked(&metadata(), "auth-core");
+    for absent in ["tokio", "hyper", "http", "reqwest", "futures-core", "tracing", "aws-smithy-runtime"] {
+        assert!(!linked.contains(absent), "{absent}");
+    }
+}
+
+/// The packages of `name` with the features that it has when it is built by itself, as it is to be shipped.
+fn built_alone(name: &str) -> BTreeSet<String> {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--package", name])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let packages = String::from_utf8(tree.stdout).unwrap();
+    packages.lines().filter_map(|package| package.split(' ').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn there_is_one_tls_stack_and_one_crypto_library() {
+    for function in ["login", "refresh"] {
+        let linked = built_alone(function);
+        assert!(linked.contains("rustls") && linked.contains("aws-lc-rs"), "{function}: {linked:?}");
+        for absent in ["ring", "openssl", "native-tls", "rsa", "aws-sdk-sso", "aws-sdk-ssooidc"] {
+            assert!(!linked.contains(absent), "{function} links {absent}");
+        }
+    }
+}
+
+#[test]
+fn crates_have_no_features_but_test_util_in_core() {
+    for package in metadata().workspace_packages() {
+        let features: Vec<&str> = package.features.keys().map(String::as_str).collect();
+        let expected: &[&str] = if package.name == "auth-core" { &["test-util"] } else { &[] };
+        assert_eq!(features, expected, "{}", package.name);
+    }
+}
+
+/// What may be linked into a function. Each part of an `OR` that is listed is enough.
+#[test]
+fn licences_are_permissive() {
+    let permissive = [
+        "0BSD",
+        "Apache-2.0",
+        "Apache-2.0 WITH LLVM-exception",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "CC0-1.0",
+        "CDLA-Permissive-2.0",
+        "ISC",
+        "MIT",
+        "MIT-0",
+        "OpenSSL",
+        "Unicode-3.0",
+        "Unlicense",
+        "Zlib",
+    ];
+    let metadata = metadata();
+    let shipped: BTreeSet<String> = ["login", "refresh", "sessions", "discovery", "authorizer"]
+        .iter()
+        .flat_map(|name| linked(&metadata, name))
+        .collect();
+    for package in metadata.packages.iter().filter(|package| shipped.contains(package.name.as_str())) {
+        let licence = package.license.as_deref().unwrap_or("none").replace('/', " OR ");
+        let parts: Vec<&str> = licence.split(" OR ").map(|part| part.trim_matches(['(', ')', ' '])).collect();
+        let allowed =
+            |part: &&str| part.split(" AND ").all(|one| permissive.contains(&one.trim_matches(['(', ')', ' '])));
+        assert!(parts.iter().any(|part| allowed(&part)), "{}: {licence}", package.name);
+        assert!(
+            package.source.is_none() || package.source.as_ref().unwrap().is_crates_io(),
+            "{}: not from the registry",
+            package.name
+        );
+    }
+}

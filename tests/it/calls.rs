@@ -1,0 +1,57 @@
+//! What each operation costs: calls, and request units as the embedded engine counts them. A promise.
+
+use auth_core::config::environment;
+
+use crate::harness::{Api, RESTED, SECOND, engine};
+use crate::wire::{Call, Wire};
+
+/// Calls and units, in alphabetical order. A strongly consistent read of an item under 4 KB is one unit, a write of one
+/// under 1 KB is one.
+fn cost(calls: Vec<Call>) -> Vec<(String, f64)> {
+    let mut cost: Vec<_> = calls.into_iter().map(|call| (call.operation, call.units)).collect();
+    cost.sort_by(|one, other| one.0.cmp(&other.0));
+    cost
+}
+
+fn expected(calls: &[&str]) -> Vec<(String, f64)> {
+    calls.iter().map(|operation| ((*operation).to_owned(), 1.0)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_costs_what_the_documents_say() {
+    if environment("DYNAMODB_ENDPOINT").is_some() {
+        return; // DynamoDB Local counts some units otherwise; the promise is held to the embedded engine
+    }
+    let wire = Wire::to(engine().await).await;
+    let api = Api::start_on(wire.endpoint.clone(), &[]).await;
+    wire.calls();
+
+    let tokens = api.login().await;
+    assert_eq!(cost(wire.calls()), expected(&["GetItem", "PutItem", "UpdateItem"]), "login");
+    api.login().await;
+    let after_one = ["GetItem", "PutItem", "UpdateItem", "UpdateItem"];
+    assert_eq!(cost(wire.calls()), expected(&after_one), "login after an attempt that is still counted");
+    api.sign_in("wrong").await;
+    assert_eq!(cost(wire.calls()), expected(&["GetItem", "UpdateItem"]), "login refused");
+
+    assert_eq!(api.me(&tokens.access).await.status, 200);
+    assert_eq!(wire.calls(), [], "authorize");
+
+    let refused = |calls: &[&str]| calls.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    api.refresh(&tokens.refresh).await.tokens();
+    assert_eq!(wire.operations(), refused(&["GetItem", "UpdateItem"]), "refresh: rest");
+    let second = api.rotate(&tokens.refresh).await;
+    assert_eq!(cost(wire.calls()), expected(&["GetItem", "UpdateItem"]), "refresh: rotate");
+    api.refresh(&tokens.refresh).await.tokens();
+    assert_eq!(wire.operations(), refused(&["GetItem", "UpdateItem"]), "refresh: repeat");
+    api.wait(11 * SECOND);
+    api.refresh(&tokens.refresh).await.tokens();
+    assert_eq!(wire.operations(), refused(&["GetItem", "UpdateItem", "UpdateItem"]), "refresh: fork");
+    let third = api.rotate(&second.refresh).await;
+    wire.calls();
+    api.wait(RESTED);
+    assert!(api.refresh(&tokens.refresh).await.is_invalid_grant());
+    assert_eq!(wire.operations(), refused(&["GetItem", "UpdateItem", "UpdateItem"]), "refresh: replayed");
+    assert!(api.refresh(&third.refresh).await.is_invalid_grant());
+    assert_eq!(wire.operations(), refused(&["GetItem", "UpdateItem"]), "refresh: ended");
+}

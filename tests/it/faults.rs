@@ -1,0 +1,129 @@
+//! A fault of ours is a 503, never a verdict, and leaves nothing half done.
+
+use std::sync::Arc;
+
+use auth_core::config::Variables;
+use auth_core::entropy::OsEntropy;
+use auth_core::time::{Clock, ManualClock};
+use auth_dynamodb::store::Store;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Api, RESTED, SECOND, START, engine};
+use crate::wire::{Fault, Wire};
+
+fn assert_is_fault(answer: &Answer, name: &str) {
+    assert_eq!(answer.status, 503, "{name}: {answer:?}");
+    assert_eq!(answer.header("retry-after"), Some("2"), "{name}");
+    assert_eq!(answer.header("cache-control"), Some("no-store"), "{name}");
+    assert!(answer.json().get("error").is_none(), "{name}: no OAuth code, clients take those as the end");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_refuses_is_a_503_and_the_token_stays_good() {
+    let wire = Wire::to(engine().await).await;
+    let api = Api::start_on(wire.endpoint.clone(), &[]).await;
+    let mut token = api.login().await.refresh;
+    let codes = [
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "InternalServerError",
+        "ResourceNotFoundException",
+        "AccessDeniedException",
+    ];
+    for code in codes {
+        for operation in ["UpdateItem", "GetItem"] {
+            api.wait(RESTED);
+            wire.plan(operation, vec![Fault::Refused(code); 3]);
+            let refused = api.refresh(&token).await;
+            assert_is_fault(&refused, code);
+            wire.clear();
+            token = api.refresh(&token).await.tokens().refresh;
+        }
+    }
+}
+
+/// A write that meets a transaction is sent again, and if that does not help it is a 503: never `invalid_grant`.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_with_a_transaction_is_sent_again() {
+    let wire = Wire::to(engine().await).await;
+    let api = Api::start_on(wire.endpoint.clone(), &[]).await;
+    let token = api.login().await.refresh;
+    let conflict = || Fault::Refused("TransactionConflictException");
+    api.wait(RESTED);
+    wire.plan("UpdateItem", [conflict(), conflict()]);
+    let token = api.refresh(&token).await.tokens().refresh;
+    api.wait(RESTED);
+    wire.plan("UpdateItem", [conflict(), conflict(), conflict()]);
+    assert_is_fault(&api.refresh(&token).await, "three conflicts");
+    assert_eq!(api.refresh(&token).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_without_its_store_is_a_503() {
+    let wire = Wire::to(engine().await).await;
+    let api = Api::start_on(wire.endpoint.clone(), &[]).await;
+    for operation in ["UpdateItem", "GetItem", "PutItem"] {
+        wire.plan(operation, vec![Fault::Refused("InternalServerError"); 3]);
+        assert_is_fault(&api.sign_in(&api.password).await, operation);
+        wire.clear();
+    }
+    wire.plan("PutItem", [Fault::LostAnswer]);
+    let token = api.login().await.refresh;
+    assert_eq!(api.refresh(&token).await.status, 200, "the put that was repeated found its own session");
+}
+
+/// A request that the gateway received too long ago has been given up by its client: it writes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_older_than_its_life_writes_nothing() {
+    let wire = Wire::to(engine().await).await;
+    let api = Api::start_on(wire.endpoint.clone(), &[]).await;
+    let token = api.login().await.refresh;
+    let app = refresh_app(&api, &wire);
+    let now = (START + RESTED).millis();
+    wire.calls();
+    for (age, status) in [(10_001, 503), (10_000, 200)] {
+        let event = json!({
+            "resource": "/refresh", "httpMethod": "POST", "headers": {"content-type": "application/json"},
+            "body": json!({"refresh_token": token}).to_string(), "requestContext": {"requestTimeEpoch": now - age},
+        });
+        let answer: Value = serde_json::to_value(auth_http::function::invoke(&app, &event).await).unwrap();
+        assert_eq!(answer["statusCode"], status, "{age} ms old");
+        let wrote = wire.operations().contains(&"UpdateItem".to_owned());
+        assert_eq!(wrote, status == 200, "{age} ms old");
+    }
+}
+
+/// The function `refresh`, ninety seconds after the start, with the keys of a stack.
+fn refresh_app(api: &Api, wire: &Wire) -> refresh::App {
+    let (signing_key, refresh_keys) = (api.signing_key.clone(), api.refresh_keys.clone());
+    let look_up = move |name: &str| {
+        Some(match name {
+            "ISSUER" => "https://auth.example".to_owned(),
+            "AUDIENCE" => "api".to_owned(),
+            "SIGNING_KEY" => signing_key.clone(),
+            "REFRESH_KEYS" => refresh_keys.clone(),
+            _ => return None,
+        })
+    };
+    let config = refresh::config::Config::from_variables(&Variables::new(&look_up)).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(ManualClock::new(START + RESTED));
+    let store = Store::on_loopback(&wire.endpoint, api.table.clone());
+    refresh::App::new(config, store, clock, Arc::new(OsEntropy))
+}
+
+/// A rotation that was written and could not be answered is one more lost answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_without_an_answer_is_a_lost_answer() {
+    let wire = Wire::to(engine().await).await;
+    let api = Api::start_on(wire.endpoint.clone(), &[]).await;
+    let token = api.login().await.refresh;
+    api.wait(RESTED);
+    // The rotation is written, the user cannot be read: the answer is a 503, and the client comes back with T1.
+    wire.plan("GetItem", vec![Fault::Refused("InternalServerError"); 3]);
+    assert_is_fault(&api.refresh(&token).await, "user not read");
+    wire.clear();
+    for later in [SECOND, 60 * SECOND] {
+        api.wait(later);
+        assert_eq!(api.refresh(&token).await.status, 200, "{later:?} later");
+    }
+}

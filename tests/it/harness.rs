@@ -1,0 +1,217 @@
+//! A stack for each test, with a clock that stands still until it is put forward.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::config::environment;
+use auth_core::entropy::{Entropy, OsEntropy};
+use auth_core::id::UserId;
+use auth_core::time::{ManualClock, UnixTime};
+use auth_dynamodb::store::Store;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
+use base64::Engine as _;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use local::clock::LocalClock;
+use local::stack::{DEMO_USER, Options, Stack};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+/// When all tests begin.
+pub(crate) const START: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+/// Older than `rest`: what a client waits between two refreshes.
+pub(crate) const RESTED: Duration = Duration::from_secs(90);
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const WEEK: Duration = Duration::from_hours(7 * 24);
+
+/// Where an engine listens: the one that the environment names, or a new embedded one.
+pub(crate) async fn engine() -> String {
+    if let Some(endpoint) = environment("DYNAMODB_ENDPOINT") {
+        return endpoint;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(dynoxide::server::serve_on(listener, dynoxide::Database::memory().unwrap()));
+    format!("http://{address}")
+}
+
+/// A table name that no other test has.
+pub(crate) fn table_name() -> String {
+    format!("test-{}", UserId::random(&OsEntropy).unwrap())
+}
+
+/// A new, empty table.
+pub(crate) async fn table() -> Store {
+    let store = Store::on_loopback(&engine().await, table_name());
+    store.create_table().await.unwrap();
+    store
+}
+
+/// A stack and its caller.
+pub(crate) struct Api {
+    pub(crate) url: String,
+    pub(crate) clock: Arc<LocalClock>,
+    pub(crate) store: Store,
+    pub(crate) password: String,
+    pub(crate) refresh_keys: String,
+    pub(crate) signing_key: String,
+    pub(crate) table: String,
+    client: reqwest::Client,
+}
+
+/// An answer, read whole.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+}
+
+/// What a client keeps of a login or a refresh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Tokens {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+}
+
+impl Api {
+    pub(crate) async fn start() -> Self {
+        Self::start_on(engine().await, &[]).await
+    }
+
+    /// With variables for the functions.
+    pub(crate) async fn start_with(variables: &[(&'static str, &str)]) -> Self {
+        Self::start_on(engine().await, variables).await
+    }
+
+    pub(crate) async fn start_on(endpoint: String, variables: &[(&'static str, &str)]) -> Self {
+        Self::start_ttl(endpoint, variables, Duration::ZERO).await
+    }
+
+    pub(crate) async fn start_ttl(
+        endpoint: String,
+        variables: &[(&'static str, &str)],
+        authorizer_ttl: Duration,
+    ) -> Self {
+        crate::log::capture();
+        let table = table_name();
+        let mut variables: HashMap<String, String> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        variables.insert("TABLE_NAME".to_owned(), table.clone());
+        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+        let stack = Stack::start(Options {
+            port: 0,
+            data: None,
+            dynamodb_port: 0,
+            dynamodb_endpoint: Some(endpoint),
+            authorizer_ttl,
+            variables: Box::new(move |name| variables.get(name).cloned()),
+            clock: Arc::new(ManualClock::new(START)),
+            entropy,
+        })
+        .await
+        .unwrap();
+        let api = Self {
+            url: format!("http://{}", stack.gateway),
+            clock: Arc::clone(&stack.clock),
+            store: stack.store.clone(),
+            password: stack.secrets.demo_password.clone(),
+            refresh_keys: stack.secrets.refresh_keys.clone(),
+            signing_key: stack.secrets.signing_key.clone(),
+            table,
+            client: reqwest::Client::new(),
+        };
+        tokio::spawn(stack.serve(std::future::pending()));
+        api
+    }
+
+    pub(crate) fn wait(&self, duration: Duration) {
+        self.clock.advance(duration);
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut request = self.client.request(method, format!("{}{path}", self.url)).body(body.to_vec());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        Answer { status: response.status(), headers: response.headers().clone(), text: response.text().await.unwrap() }
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        let json = [("content-type", "application/json")];
+        self.send(Method::POST, path, &json, body.to_string().as_bytes()).await
+    }
+
+    pub(crate) async fn form(&self, path: &str, body: &str) -> Answer {
+        let form = [("content-type", "application/x-www-form-urlencoded")];
+        self.send(Method::POST, path, &form, body.as_bytes()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, authorization: &str) -> Answer {
+        self.send(Method::GET, path, &[("authorization", authorization)], b"").await
+    }
+
+    pub(crate) async fn me(&self, access: &str) -> Answer {
+        self.get("/me", &format!("Bearer {access}")).await
+    }
+
+    pub(crate) async fn sign_in(&self, password: &str) -> Answer {
+        self.post("/login", &json!({"username": DEMO_USER, "password": password})).await
+    }
+
+    /// The demo user's tokens.
+    pub(crate) async fn login(&self) -> Tokens {
+        self.sign_in(&self.password).await.tokens()
+    }
+
+    pub(crate) async fn refresh(&self, refresh: &str) -> Answer {
+        self.post("/refresh", &json!({"refresh_token": refresh})).await
+    }
+
+    /// Refreshes as a client does that has waited long enough.
+    pub(crate) async fn rotate(&self, refresh: &str) -> Tokens {
+        self.wait(RESTED);
+        self.refresh(refresh).await.tokens()
+    }
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {self:?}"))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn tokens(&self) -> Tokens {
+        assert_eq!(self.status, 200, "{self:?}");
+        let json = self.json();
+        let text = |name: &str| json[name].as_str().unwrap().to_owned();
+        Tokens { access: text("access_token"), refresh: text("refresh_token") }
+    }
+
+    /// The one answer to every refresh token that is not good.
+    pub(crate) fn is_invalid_grant(&self) -> bool {
+        self.status == 400 && self.json()["error"] == "invalid_grant"
+    }
+}
+
+/// A new signing key, as in `SIGNING_KEY`.
+pub(crate) fn signing_key(algorithm: &str) -> String {
+    let random = SystemRandom::new();
+    let pkcs8 = match algorithm {
+        "ES256" => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap(),
+        "EdDSA" => Ed25519KeyPair::generate_pkcs8(&random).unwrap(),
+        _ => {
+            let secret: [u8; 32] = (&OsEntropy as &dyn Entropy).draw().unwrap();
+            return BASE64_URL_SAFE_NO_PAD.encode(secret);
+        }
+    };
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", BASE64_STANDARD.encode(pkcs8))
+}

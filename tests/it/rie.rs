@@ -1,0 +1,220 @@
+//! The binaries that `sam build` makes, under Amazon's Runtime Interface Emulator and against DynamoDB Local:
+//! `tests/real/rie/run` sets both up and names them in the environment.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::config::{Variables, environment};
+use auth_core::entropy::OsEntropy;
+use auth_core::time::{Clock as _, SystemClock};
+use local::secrets::Secrets;
+use local::stack::{DEMO_USER, Options, Stack};
+use serde_json::{Value, json};
+
+use crate::harness::table_name;
+
+type Environment = BTreeMap<&'static str, String>;
+
+#[tokio::test]
+#[ignore = "needs what tests/real/rie/run sets up"]
+async fn each_binary_answers_under_the_emulator() {
+    let bench = Bench::set_up().await;
+    let (login, refresh) = (bench.start("Login").await, bench.start("Refresh").await);
+
+    let body = json!({"username": DEMO_USER, "password": bench.demo_password}).to_string();
+    let tokens = login.proxy(include_str!("../../events/login.json"), Some(&body)).await.with_status(200);
+    assert_eq!(tokens["token_type"], "Bearer");
+    let body = json!({"username": DEMO_USER, "password": "another"}).to_string();
+    let refused = login.proxy(include_str!("../../events/login.json"), Some(&body)).await.with_status(400);
+    assert_eq!(refused["error"], "invalid_grant");
+
+    let body = json!({"refresh_token": tokens["refresh_token"]}).to_string();
+    let refreshed = refresh.proxy(include_str!("../../events/refresh.json"), Some(&body)).await.with_status(200);
+    assert_ne!(refreshed["access_token"], tokens["access_token"]);
+    let refused = refresh.proxy(include_str!("../../events/refresh.json"), None).await.with_status(400);
+    assert_eq!(refused["error"], "invalid_grant");
+
+    let authorizer = bench.start("Authorizer").await;
+    let mut event: Value = serde_json::from_str(include_str!("../../events/authorizer.json")).unwrap();
+    let broken = json!({"errorType": "Unauthorized", "errorMessage": "Unauthorized"});
+    assert_eq!(authorizer.invoke(&event).await, broken);
+    for tokens in [&tokens, &refreshed] {
+        event["authorizationToken"] = format!("Bearer {}", tokens["access_token"].as_str().unwrap()).into();
+        let answer = authorizer.invoke(&event).await;
+        let statements = answer["policyDocument"]["Statement"].as_array().unwrap();
+        assert!(!statements.is_empty() && statements.iter().all(|it| it["Effect"] == "Allow"), "{answer}");
+        assert_eq!(answer["principalId"], answer["context"]["sub"]);
+    }
+
+    let sessions = bench.start("Sessions").await;
+    let me = sessions.proxy(include_str!("../../events/sessions.json"), None).await.with_status(200);
+    assert_eq!(me["roles"], json!(["member"]));
+
+    let discovery = bench.start("Discovery").await;
+    let jwks = discovery.proxy(include_str!("../../events/discovery.json"), None).await.with_status(200);
+    assert_eq!(jwks["keys"][0]["alg"], "RS256");
+}
+
+#[tokio::test]
+#[ignore = "needs what tests/real/rie/run sets up"]
+async fn a_missing_variable_ends_the_start() {
+    let bench = Bench::set_up().await;
+    for (function, variable) in [
+        ("Login", "TABLE_NAME"),
+        ("Login", "REFRESH_KEYS"),
+        ("Refresh", "SIGNING_KEY"),
+        ("Discovery", "JWKS"),
+        ("Authorizer", "AUDIENCE"),
+    ] {
+        let Output { status, stdout, stderr } = bench.run_without(function, variable);
+        let log = String::from_utf8_lossy(&stdout);
+        assert_eq!(status.code(), Some(1), "{function} without {variable}: {log}");
+        assert!(log.lines().count() == 1 && log.contains(variable), "{function} without {variable}: {log}");
+        assert!(stderr.is_empty(), "{function} without {variable}: {}", String::from_utf8_lossy(&stderr));
+    }
+}
+
+/// What the functions need: binaries, an emulator, a table with the demo user, keys.
+struct Bench {
+    emulator: PathBuf,
+    binaries: PathBuf,
+    logs: PathBuf,
+    variables: Environment,
+    demo_password: String,
+}
+
+impl Bench {
+    async fn set_up() -> Self {
+        let given = |name: &str| environment(name).unwrap_or_else(|| panic!("{name}: see tests/real/rie/run"));
+        let [emulator, binaries, logs] = ["RIE", "BINARIES", "LOGS"].map(|name| PathBuf::from(given(name)));
+        let (endpoint, table) = (given("DYNAMODB_ENDPOINT"), table_name());
+
+        // The local stack makes the table, the demo user and the keys; it never serves.
+        let stack = Stack::start(Options {
+            port: 0,
+            data: None,
+            dynamodb_port: 0,
+            dynamodb_endpoint: Some(endpoint.clone()),
+            authorizer_ttl: Duration::ZERO,
+            variables: {
+                let table = table.clone();
+                Box::new(move |name| (name == "TABLE_NAME").then(|| table.clone()))
+            },
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+        });
+        let Secrets { demo_password, signing_key, refresh_keys } = stack.await.unwrap().secrets;
+        let key = Variables::new(&|name| (name == "SIGNING_KEY").then(|| signing_key.clone())).signing_key().unwrap();
+        let variables = BTreeMap::from([
+            ("TABLE_NAME", table),
+            ("ISSUER", "https://issuer.example".to_owned()),
+            ("AUDIENCE", "https://api.example".to_owned()),
+            ("JWKS", json!({"keys": [key.jwk()]}).to_string()),
+            ("SIGNING_KEY", signing_key),
+            ("REFRESH_KEYS", refresh_keys),
+            ("ROUTE_POLICY", r#"{"routes":[{"method":"GET","path":"/me","all_scopes":["profile"]}]}"#.to_owned()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", endpoint),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+        ]);
+        Self { emulator, binaries, logs, variables, demo_password }
+    }
+
+    fn binary(&self, function: &str) -> PathBuf {
+        self.binaries.join(function).join("bootstrap")
+    }
+
+    async fn start(&self, function: &'static str) -> Emulated {
+        let log = File::create(self.logs.join(function).with_extension("log")).unwrap();
+        Emulated::start(&self.emulator, &self.binary(function), &self.variables, log).await
+    }
+
+    /// Runs a binary on its own: there is nobody to be invoked by.
+    fn run_without(&self, function: &str, variable: &str) -> Output {
+        let variables = self.variables.iter().filter(|(name, _)| **name != variable);
+        Command::new(self.binary(function)).env_clear().envs(variables).stdin(Stdio::null()).output().unwrap()
+    }
+}
+
+/// A function under its own emulator, which ends with this value.
+struct Emulated {
+    process: Child,
+    invocations: String,
+}
+
+impl Emulated {
+    async fn start(emulator: &Path, binary: &Path, variables: &Environment, log: File) -> Self {
+        let [gateway, runtime] = free_addresses();
+        let process = Command::new(emulator)
+            .args(["--log-level", "error", "--runtime-interface-emulator-address", &gateway])
+            .args(["--runtime-api-address", &runtime])
+            .arg(binary)
+            .env_clear()
+            .envs(variables)
+            .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "10")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let emulated =
+            Self { process, invocations: format!("http://{gateway}/2015-03-31/functions/function/invocations") };
+        for _ in 0..100 {
+            if tokio::net::TcpStream::connect(&gateway).await.is_ok() {
+                return emulated;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("the emulator does not listen at {gateway}");
+    }
+
+    async fn invoke(&self, event: &Value) -> Value {
+        let response = reqwest::Client::new().post(&self.invocations).json(event).send().await.unwrap();
+        assert_eq!(response.status(), 200, "the emulator itself");
+        response.json().await.unwrap()
+    }
+
+    /// Invokes with a sample event that arrives now, with another body if one is given.
+    async fn proxy(&self, event: &str, body: Option<&str>) -> Answer {
+        let mut event: Value = serde_json::from_str(event).unwrap();
+        event["requestContext"]["requestTimeEpoch"] = SystemClock.now().millis().into();
+        if let Some(body) = body {
+            event["body"] = body.into();
+        }
+        Answer(self.invoke(&event).await)
+    }
+}
+
+impl Drop for Emulated {
+    fn drop(&mut self) {
+        // The function ends by itself when its runtime API is gone.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// What a function answers to the gateway.
+struct Answer(Value);
+
+impl Answer {
+    /// The body, if that is the status.
+    fn with_status(&self, status: u16) -> Value {
+        let Self(answer) = self;
+        assert_eq!(answer["statusCode"], status, "{answer}");
+        serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+    }
+}
+
+fn free_addresses() -> [String; 2] {
+    // Both are held until both are known.
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().to_string())
+}

@@ -1,0 +1,316 @@
+//! `template.yaml` against the code: what AWS would refuse, or what would only show at the first request.
+
+#![expect(clippy::indexing_slicing, reason = "a test")]
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use auth_core::config::{ConfigError, Variables, environment};
+use auth_core::policy::REQUEST_LIFE;
+use auth_dynamodb::store::Store;
+use authorizer::policy::RoutePolicy;
+use dynoxide::Database;
+use dynoxide::actions::describe_table::DescribeTableRequest;
+use dynoxide::actions::describe_time_to_live::DescribeTimeToLiveRequest;
+use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
+use serde_json::{Map, Value, json};
+
+const TEMPLATE: &str = include_str!("../../template.yaml");
+
+/// A function: its resource, its manifest, and how it reads its variables at start.
+struct Function {
+    resource: &'static str,
+    manifest: &'static str,
+    start: fn(&Variables<'_>) -> Result<(), ConfigError>,
+}
+
+const FUNCTIONS: [Function; 5] = [
+    Function {
+        resource: "Login",
+        manifest: include_str!("../../functions/login/Cargo.toml"),
+        start: |variables| {
+            login::config::Config::from_variables(variables)?;
+            variables.table_name().map(drop)
+        },
+    },
+    Function {
+        resource: "Refresh",
+        manifest: include_str!("../../functions/refresh/Cargo.toml"),
+        start: |variables| {
+            refresh::config::Config::from_variables(variables)?;
+            variables.table_name().map(drop)
+        },
+    },
+    Function { resource: "Sessions", manifest: include_str!("../../functions/sessions/Cargo.toml"), start: |_| Ok(()) },
+    Function {
+        resource: "Discovery",
+        manifest: include_str!("../../functions/discovery/Cargo.toml"),
+        start: |variables| discovery::App::from_variables(variables).map(drop),
+    },
+    Function {
+        resource: "Authorizer",
+        manifest: include_str!("../../functions/authorizer/Cargo.toml"),
+        start: |variables| authorizer::config::Config::from_variables(variables).map(drop),
+    },
+];
+
+#[test]
+fn each_folder_of_functions_is_a_resource() {
+    let template = parse(TEMPLATE);
+    let built: BTreeMap<&str, &str> = functions(&template)
+        .map(|(name, function)| (name, function["Properties"]["CodeUri"].as_str().unwrap()))
+        .collect();
+    let folders = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../functions")).unwrap();
+    let folders: BTreeSet<String> =
+        folders.map(|entry| format!("functions/{}", entry.unwrap().file_name().to_str().unwrap())).collect();
+    assert_eq!(built.values().map(|&folder| folder.to_owned()).collect::<BTreeSet<_>>(), folders);
+    assert_eq!(built.into_keys().collect::<BTreeSet<_>>(), FUNCTIONS.map(|function| function.resource).into());
+    for function in FUNCTIONS {
+        let folder = &template["Resources"][function.resource]["Properties"]["CodeUri"];
+        assert_eq!(folder, &format!("functions/{}", function.resource.to_lowercase()));
+    }
+}
+
+#[test]
+fn functions_get_the_variables_that_they_read() {
+    let template = parse(TEMPLATE);
+    for function in FUNCTIONS {
+        let name = function.resource;
+        let variables = &template["Resources"][name]["Properties"]["Environment"]["Variables"];
+        let set: BTreeSet<&str> = variables.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        let (read, required) = read_by(function.start);
+        let unread: Vec<_> = set.iter().filter(|&&variable| !read.contains(variable)).collect();
+        let missing: Vec<_> = required.iter().filter(|variable| !set.contains(variable.as_str())).collect();
+        assert!(unread.is_empty() && missing.is_empty(), "{name}: sets {unread:?} in vain, lacks {missing:?}");
+    }
+}
+
+#[test]
+fn defaults_are_those_of_the_code() {
+    let template = parse(TEMPLATE);
+    let variables = &template["Resources"]["Login"]["Properties"]["Environment"]["Variables"];
+    let default = |name: &str| {
+        let parameter = variables[name]["Ref"].as_str()?;
+        let value = &template["Parameters"][parameter]["Default"];
+        value.as_str().map(str::to_owned).or_else(|| value.as_u64().map(|number| number.to_string()))
+    };
+    let (given, none) = (Variables::new(&default), Variables::new(&|_| None));
+    assert_eq!(given.session_policy().unwrap(), none.session_policy().unwrap());
+    assert_eq!(given.access_ttl().unwrap(), none.access_ttl().unwrap());
+    assert_eq!(given.default_client_id().unwrap(), none.default_client_id().unwrap());
+    assert_eq!(default("SIGNING_ALGORITHM").as_deref(), Some("RS256"));
+    RoutePolicy::parse(template["Parameters"]["RoutePolicy"]["Default"].as_str().unwrap()).unwrap();
+}
+
+#[test]
+fn the_table_is_granted_to_those_who_link_the_store() {
+    let template = parse(TEMPLATE);
+    for function in FUNCTIONS {
+        let name = function.resource;
+        let granted = references(&template["Resources"][name]["Properties"]["Policies"]).contains("Table");
+        assert_eq!(granted, function.manifest.contains("auth-dynamodb"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_table_is_the_one_that_the_code_makes() {
+    let engine = Database::memory().unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(dynoxide::server::serve_on(listener, engine.clone()));
+    Store::on_loopback(&endpoint, "table".to_owned()).create_table().await.unwrap();
+
+    let table_name = "table".to_owned();
+    let made = json!(engine.describe_table(DescribeTableRequest { table_name: table_name.clone() }).unwrap().table);
+    let ttl = engine.describe_time_to_live(DescribeTimeToLiveRequest { table_name }).unwrap();
+    let template = parse(TEMPLATE);
+    let table = &template["Resources"]["Table"]["Properties"];
+    assert_eq!(table["KeySchema"], made["KeySchema"]);
+    assert_eq!(table["AttributeDefinitions"], made["AttributeDefinitions"]);
+    assert_eq!(table["BillingMode"], made["BillingModeSummary"]["BillingMode"]);
+    let expected = json!({"AttributeName": ttl.time_to_live_description.attribute_name, "Enabled": true});
+    assert_eq!(table["TimeToLiveSpecification"], expected);
+}
+
+#[test]
+fn a_function_lives_as_long_as_a_request_and_the_gateway_waits_a_second_longer() {
+    let template = parse(TEMPLATE);
+    assert_eq!(template["Globals"]["Function"]["Timeout"], REQUEST_LIFE.as_secs());
+    for (name, function) in functions(&template) {
+        assert_eq!(function["Properties"]["Timeout"], Value::Null, "{name}");
+        for event in events(function) {
+            let patience = event["TimeoutInMillis"].as_u64().map(Duration::from_millis);
+            assert_eq!(patience, Some(REQUEST_LIFE + Duration::from_secs(1)), "{name}");
+        }
+    }
+}
+
+#[test]
+fn no_resource_depends_on_itself() {
+    assert_eq!(cyclic(&parse(TEMPLATE)), BTreeSet::new());
+}
+
+#[test]
+fn planted_cycles_are_found() {
+    let issuer = "ISSUER: !Ref Issuer";
+    let cases = [
+        ("Ref", issuer, "ISSUER: !Ref Api", ["Api", "Login"]),
+        ("Sub", issuer, "ISSUER: !Sub \"https://${Api}.example\"", ["Api", "Login"]),
+        ("GetAtt", "ROUTE_POLICY: !Ref RoutePolicy", "ROUTE_POLICY: !GetAtt Api.RootResourceId", ["Api", "Authorizer"]),
+        ("globals", "RetentionInDays: !Ref LogRetentionDays", "LogGroupName: !Ref Discovery", ["Discovery", "Log"]),
+        ("DependsOn", "Type: AWS::Logs::LogGroup", "Type: AWS::Logs::LogGroup\n    DependsOn: [Api]", ["Api", "Log"]),
+        ("the stage", issuer, "ISSUER: !Ref Api.Stage", ["Api.Stage", "Login"]),
+    ];
+    for (name, sound, planted, expected) in cases {
+        let text = TEMPLATE.replacen(sound, planted, 1);
+        assert_ne!(text, TEMPLATE, "{name}");
+        let cyclic = cyclic(&parse(&text));
+        assert!(expected.iter().all(|&resource| cyclic.contains(resource)), "{name}: {cyclic:?}");
+    }
+}
+
+/// The same of the template that AWS gets.
+#[test]
+#[ignore = "needs what tests/real/sam/run sets up"]
+fn transformed_by_sam_no_resource_depends_on_itself() {
+    let file = environment("TRANSFORMED").expect("TRANSFORMED: see tests/real/sam/run");
+    let mut transformed: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert_eq!(cyclic(&transformed), BTreeSet::new());
+    transformed["Resources"]["Login"]["Properties"]["Environment"]["Variables"]["ISSUER"] = json!({"Ref": "Api"});
+    let planted = cyclic(&transformed);
+    assert!(["Api", "ApiStage", "Login"].iter().all(|&resource| planted.contains(resource)), "{planted:?}");
+}
+
+/// What a function reads of its environment, and what of that it cannot do without.
+fn read_by(start: fn(&Variables<'_>) -> Result<(), ConfigError>) -> (BTreeSet<String>, BTreeSet<String>) {
+    let read = RefCell::new(BTreeSet::new());
+    let started = start(&Variables::new(&|name| {
+        read.borrow_mut().insert(name.to_owned());
+        sample(name)
+    }));
+    assert_eq!(started, Ok(()));
+    let read = read.into_inner();
+    let lacks = |absent: &str| start(&Variables::new(&|name| sample(name).filter(|_| name != absent)));
+    let is_required =
+        |name: &&String| matches!(lacks(name), Err(ConfigError::Missing { name: lacked, .. }) if lacked == *name);
+    let required = read.iter().filter(is_required).cloned().collect();
+    (read, required)
+}
+
+/// A value that is right, for variables without a default.
+fn sample(name: &str) -> Option<String> {
+    let key = "A".repeat(43); // 32 bytes
+    match name {
+        "ISSUER" => Some("https://issuer.example".to_owned()),
+        "AUDIENCE" | "TABLE_NAME" => Some("name".to_owned()),
+        "SIGNING_ALGORITHM" => Some("HS256".to_owned()),
+        "SIGNING_KEY" => Some(key),
+        "REFRESH_KEYS" => Some(format!("1:{key}")),
+        "JWKS" => Some(json!({"keys": [{"kty": "oct", "alg": "HS256", "kid": "1", "k": key}]}).to_string()),
+        _ => None,
+    }
+}
+
+fn functions(template: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let resources = template["Resources"].as_object().into_iter().flatten();
+    resources.filter(|(_, it)| it["Type"] == "AWS::Serverless::Function").map(|(name, it)| (name.as_str(), it))
+}
+
+fn events(function: &Value) -> impl Iterator<Item = &Value> {
+    function["Properties"]["Events"].as_object().into_iter().flatten().map(|(_, event)| &event["Properties"])
+}
+
+/// The resources on cycles, and those that depend on them.
+fn cyclic(template: &Value) -> BTreeSet<String> {
+    let mut waiting = dependencies(template);
+    loop {
+        let ready: Vec<String> = waiting
+            .iter()
+            .filter(|(_, needs)| needs.iter().all(|need| !waiting.contains_key(need)))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if ready.is_empty() {
+            return waiting.into_keys().collect();
+        }
+        waiting.retain(|name, _| !ready.contains(name));
+    }
+}
+
+/// What each resource needs, with what SAM makes of the short forms. (`tests/real/sam` asks SAM itself.)
+fn dependencies(template: &Value) -> BTreeMap<String, BTreeSet<String>> {
+    let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut add = |name: &str, more: BTreeSet<String>| needs.entry(name.to_owned()).or_default().extend(more);
+    for (name, resource) in template["Resources"].as_object().into_iter().flatten() {
+        let mut resource = resource.clone();
+        let section = resource["Type"].as_str().and_then(|kind| kind.strip_prefix("AWS::Serverless::"));
+        add(name, references(&template["Globals"][section.unwrap_or("None")]));
+        if section == Some("Api") {
+            add(&format!("{name}.Deployment"), [name.clone()].into());
+            add(&format!("{name}.Stage"), [format!("{name}.Deployment")].into());
+        }
+        // An event is no need of the function: the API calls it, and a permission names both.
+        for (at, event) in events(&resource).enumerate() {
+            for api in references(&event["RestApiId"]) {
+                add(&api, [name.clone()].into());
+                add(&format!("{name}.Permission{at}"), [name.clone(), api].into());
+            }
+        }
+        if let Some(events) = resource.pointer_mut("/Properties/Events") {
+            events.take();
+        }
+        add(name, references(&resource));
+    }
+    needs
+}
+
+/// The names after `Ref`, `GetAtt`, `Sub` and `DependsOn`.
+fn references(value: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (name, inner) in value.as_object().into_iter().flatten() {
+        let texts = inner.as_str().into_iter().chain(inner.as_array().into_iter().flatten().filter_map(Value::as_str));
+        match name.as_str() {
+            "Ref" | "DependsOn" => found.extend(texts.map(str::to_owned)),
+            "Fn::GetAtt" => found.extend(texts.take(1).map(resource_of)),
+            "Fn::Sub" => {
+                let holes = texts.take(1).flat_map(|text| text.split("${").skip(1));
+                found.extend(holes.filter_map(|hole| Some(resource_of(hole.split_once('}')?.0))));
+            }
+            _ => {}
+        }
+    }
+    let children = value.as_object().into_iter().flatten().map(|(_, inner)| inner);
+    let children = children.chain(value.as_array().into_iter().flatten());
+    children.fold(found, |found, inner| &found | &references(inner))
+}
+
+/// `Login` of `Login.Arn`; but the stage of an API is a resource of its own.
+fn resource_of(attribute: &str) -> String {
+    let made_by_sam = attribute.ends_with(".Stage") || attribute.ends_with(".Deployment");
+    let (resource, _) = attribute.split_once('.').filter(|_| !made_by_sam).unwrap_or((attribute, ""));
+    resource.to_owned()
+}
+
+fn parse(text: &str) -> Value {
+    let documents = Yaml::load_from_str(text).unwrap_or_default();
+    documents.first().map(plain).unwrap_or_default()
+}
+
+/// YAML as JSON, `!Sub x` as `{"Fn::Sub": x}`.
+fn plain(yaml: &Yaml<'_>) -> Value {
+    match yaml {
+        Yaml::Value(Scalar::Boolean(value)) => json!(value),
+        Yaml::Value(Scalar::Integer(value)) => json!(value),
+        Yaml::Value(Scalar::String(value)) => json!(value),
+        Yaml::Sequence(items) => items.iter().map(plain).collect(),
+        Yaml::Mapping(members) => {
+            let member = |(name, value): (&Yaml<'_>, &Yaml<'_>)| Some((name.as_str()?.to_owned(), plain(value)));
+            Value::Object(members.iter().filter_map(member).collect())
+        }
+        Yaml::Tagged(tag, inner) => {
+            let name = if tag.suffix == "Ref" { "Ref".to_owned() } else { format!("Fn::{}", tag.suffix) };
+            Value::Object(Map::from_iter([(name, plain(inner))]))
+        }
+        _ => Value::Null,
+    }
+}
