@@ -11,6 +11,9 @@ const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded")
 /// Where OAuth's error shape is spoken.
 const ENDPOINTS: [(&str, (&str, &str)); 3] = [("/login", JSON), ("/refresh", JSON), ("/oauth/token", FORM)];
 
+/// A name, the method, the header fields, the body and the status of the answer.
+type Case<'a> = (&'a str, Method, Vec<(&'a str, &'a str)>, &'a [u8], u16);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_understood_is_a_4xx_with_an_oauth_error() {
     let api = Api::start().await;
@@ -18,7 +21,7 @@ async fn what_is_not_understood_is_a_4xx_with_an_oauth_error() {
     let deep = "[".repeat(16_000);
     for (path, content_type) in ENDPOINTS {
         let get = Method::GET;
-        let cases: Vec<(&str, Method, Vec<(&str, &str)>, &[u8], u16)> = vec![
+        let cases: Vec<Case<'_>> = vec![
             ("GET", get, vec![content_type], b"", 405),
             ("PUT", Method::PUT, vec![content_type], b"{}", 405),
             ("OPTIONS", Method::OPTIONS, vec![], b"", 405),
@@ -27,7 +30,7 @@ async fn what_is_not_understood_is_a_4xx_with_an_oauth_error() {
             ("two types", Method::POST, vec![content_type, content_type], b"{}", 415),
             ("latin1", Method::POST, vec![("content-type", "application/json; charset=latin1")], b"{}", 415),
             ("a megabyte", Method::POST, vec![content_type], &megabyte, 413),
-            ("16 KB and a byte", Method::POST, vec![content_type], &megabyte[..16 * 1024 + 1], 413),
+            ("16 KB and a byte", Method::POST, vec![content_type], &megabyte[..=16 * 1024], 413),
             ("no UTF-8", Method::POST, vec![content_type], b"{\"username\":\"\xff\"}", 400),
             ("empty", Method::POST, vec![content_type], b"", 400),
             ("half", Method::POST, vec![content_type], b"{\"username\":", 400),

@@ -16,7 +16,7 @@ use dynoxide::actions::describe_time_to_live::DescribeTimeToLiveRequest;
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-const TEMPLATE: &str = include_str!("../../template.yaml");
+pub(crate) const TEMPLATE: &str = include_str!("../../template.yaml");
 
 /// A function: its resource, its manifest, and how it reads its variables at start.
 struct Function {
@@ -212,12 +212,12 @@ fn sample(name: &str) -> Option<String> {
     }
 }
 
-fn functions(template: &Value) -> impl Iterator<Item = (&str, &Value)> {
+pub(crate) fn functions(template: &Value) -> impl Iterator<Item = (&str, &Value)> {
     let resources = template["Resources"].as_object().into_iter().flatten();
     resources.filter(|(_, it)| it["Type"] == "AWS::Serverless::Function").map(|(name, it)| (name.as_str(), it))
 }
 
-fn events(function: &Value) -> impl Iterator<Item = &Value> {
+pub(crate) fn events(function: &Value) -> impl Iterator<Item = &Value> {
     function["Properties"]["Events"].as_object().into_iter().flatten().map(|(_, event)| &event["Properties"])
 }
 
@@ -291,7 +291,7 @@ fn resource_of(attribute: &str) -> String {
     resource.to_owned()
 }
 
-fn parse(text: &str) -> Value {
+pub(crate) fn parse(text: &str) -> Value {
     let documents = Yaml::load_from_str(text).unwrap_or_default();
     documents.first().map(plain).unwrap_or_default()
 }

@@ -30,9 +30,8 @@ fn policy(variables: &Variables<'_>) -> Result<RoutePolicy, ConfigError> {
     let name = "ROUTE_POLICY";
     let invalid = |why: String| ConfigError::Invalid { name, expected: format!("a route policy ({why})") };
     let Some(value) = variables.optional(name) else { return Ok(RoutePolicy::default()) };
-    let json = match value.trim_start().starts_with('{') {
-        true => value,
-        false => std::fs::read_to_string(&value).map_err(|error| invalid(format!("no such file: {}", error.kind())))?,
-    };
+    let inline = value.trim_start().starts_with('{');
+    let json = if inline { Ok(value) } else { std::fs::read_to_string(value) };
+    let json = json.map_err(|error| invalid(format!("no such file: {}", error.kind())))?;
     RoutePolicy::parse(&json).map_err(|error| invalid(error.to_string()))
 }

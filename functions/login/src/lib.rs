@@ -71,7 +71,8 @@ impl App {
         let session = self.new_session(&asked, &signed_in, scope, now)?;
         let jti = TokenId::random(self.entropy.as_ref())?;
         let access = self.config.issuer.mint(&signed_in.user, &session, &session.scope, jti, now)?;
-        self.keep(&asked, &session, attempts, signed_in.rehash).await?;
+        // Boxed: three futures of the SDK side by side are some twenty kilobytes.
+        Box::pin(self.keep(&asked, &session, attempts, signed_in.rehash)).await?;
         tracing::info!(event = "login_ok", sub = %session.user_id, sid = %session.id);
         let Session { user_id, id, newest, .. } = &session;
         Ok(response::tokens(&TokenResponse {

@@ -133,7 +133,7 @@ impl Store {
 
 /// Puts the condition that the name is open: one row of the throttle for each number of failures that closes it.
 fn open_at(mut update: UpdateItemFluentBuilder, now: UnixTime) -> UpdateItemFluentBuilder {
-    let first = (1..).find(|&failures| !throttle::delay_after(failures).is_zero()).unwrap_or(u32::MAX);
+    let first = throttle::FREE_FAILURES + 1;
     let last = throttle::failures_at_longest();
     let mut open = vec![
         "attribute_not_exists(attempts)".to_owned(),

@@ -1,5 +1,6 @@
 //! The table itself: for engines that start empty. On AWS the template makes it.
 
+use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
 };
@@ -26,7 +27,9 @@ impl Store {
             .await;
         match created {
             Ok(_) => self.expire_by_ttl().await,
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {
+                Ok(())
+            }
             Err(error) => Err(StoreError::from_sdk("CreateTable", &error)),
         }
     }

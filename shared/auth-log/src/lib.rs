@@ -45,7 +45,11 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let ours = OURS.map(|target| (target, LevelFilter::from_level(level)));
-    let filter = Targets::new().with_default(LevelFilter::WARN).with_targets(ours);
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN)
+        // The embedded engine warns of every refused condition, which is an everyday answer.
+        .with_target("dynoxide", LevelFilter::ERROR)
+        .with_targets(ours);
     tracing_subscriber::registry().with(JsonLines { service, writer }.with_filter(filter))
 }
 

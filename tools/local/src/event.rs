@@ -36,7 +36,7 @@ pub(crate) fn proxy(
     parts: &Parts,
     body: &[u8],
     received: &Received,
-    authorizer: Option<Map<String, Value>>,
+    authorizer: Option<&Map<String, Value>>,
 ) -> Value {
     let headers = multi_value(
         parts

@@ -93,16 +93,16 @@ pub(crate) struct Cached {
 /// What the gateway answers by itself: `GatewayResponses` of the template. A test holds them against it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GatewayResponse {
-    /// No token, or one that the authorizer does not accept.
+    /// `UNAUTHORIZED`: no token, or one that the authorizer does not accept.
     Unauthorized,
-    /// A token without the right.
+    /// `ACCESS_DENIED`: a token without the right.
     AccessDenied,
-    /// The authorizer or a function failed.
-    Fault,
-    /// The payload is over the gateway's limit.
-    TooLarge,
-    /// No such path. Not in the template: the gateway's own words.
+    /// `MISSING_AUTHENTICATION_TOKEN`: the gateway's name for a path that it does not know.
     MissingAuthenticationToken,
+    /// `DEFAULT_5XX`: the authorizer or a function failed.
+    Default5xx,
+    /// `REQUEST_TOO_LARGE`: the payload is over the gateway's limit; answered as `DEFAULT_4XX` says.
+    RequestTooLarge,
 }
 
 /// The gateway as a service.
@@ -122,17 +122,16 @@ impl Gateway {
     async fn answer(self: &Arc<Self>, from: SocketAddr, request: Request) -> Result<Response<Body>, GatewayResponse> {
         let at = self.clock.now();
         let (parts, body) = request.into_parts();
-        let body = to_bytes(body, MAX_PAYLOAD).await.map_err(|_| GatewayResponse::TooLarge)?;
+        let body = to_bytes(body, MAX_PAYLOAD).await.map_err(|_| GatewayResponse::RequestTooLarge)?;
         if parts.uri.path() == "/_local/clock" {
             return Ok(self.advance_clock(&parts, &body));
         }
-        // "Missing Authentication Token" is what a REST API says of a path that it does not have.
         let route = ROUTES.iter().find(|route| route.path == parts.uri.path());
         let route = route.ok_or(GatewayResponse::MissingAuthenticationToken)?;
         let authorizer = if route.authorized { Some(self.authorize(&parts, at)?) } else { None };
-        let id = self.request_id().map_err(|_| GatewayResponse::Fault)?;
+        let id = self.request_id().map_err(|_| GatewayResponse::Default5xx)?;
         let received = Received { id, at, from: from.ip() };
-        let event = event::proxy(route.path, &parts, &body, &received, authorizer);
+        let event = event::proxy(route.path, &parts, &body, &received, authorizer.as_ref());
         self.invoke(route.target, event, &received.id).await
     }
 
@@ -146,7 +145,7 @@ impl Gateway {
             None => self.ask(&token, &arn, now)?,
         };
         match answer.verdict(&arn) {
-            Verdict::Allowed => answer.context().ok_or(GatewayResponse::Fault),
+            Verdict::Allowed => answer.context().ok_or(GatewayResponse::Default5xx),
             Verdict::NotAllowed | Verdict::Denied => Err(GatewayResponse::AccessDenied),
         }
     }
@@ -155,8 +154,8 @@ impl Gateway {
         // The error's text is `Unauthorized`: with any other the gateway answers 500.
         let answer = self.functions.authorizer.authorize(&event::token(arn, token));
         let answer = answer.map_err(|_| GatewayResponse::Unauthorized)?;
-        let json = serde_json::to_value(answer).map_err(|_| GatewayResponse::Fault)?;
-        let answer: Answer = serde_json::from_value(json).map_err(|_| GatewayResponse::Fault)?;
+        let json = serde_json::to_value(answer).map_err(|_| GatewayResponse::Default5xx)?;
+        let answer: Answer = serde_json::from_value(json).map_err(|_| GatewayResponse::Default5xx)?;
         if !self.authorizer_ttl.is_zero() {
             let cached = Cached { answer: answer.clone(), until: now + self.authorizer_ttl };
             self.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(token.to_owned(), cached);
@@ -189,8 +188,8 @@ impl Gateway {
             }
         };
         let invoked = tokio::spawn(invocation.instrument(span)).await;
-        let output = invoked.ok().flatten().ok_or(GatewayResponse::Fault)?;
-        decode(&output).ok_or(GatewayResponse::Fault)
+        let output = invoked.ok().flatten().ok_or(GatewayResponse::Default5xx)?;
+        decode(&output).ok_or(GatewayResponse::Default5xx)
     }
 
     fn advance_clock(&self, parts: &Parts, body: &[u8]) -> Response<Body> {
@@ -258,38 +257,43 @@ impl GatewayResponse {
     pub const fn status(self) -> StatusCode {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::AccessDenied | Self::MissingAuthenticationToken => StatusCode::FORBIDDEN,
-            Self::Fault => StatusCode::SERVICE_UNAVAILABLE,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::AccessDenied => StatusCode::FORBIDDEN,
+            Self::MissingAuthenticationToken => StatusCode::NOT_FOUND,
+            Self::Default5xx => StatusCode::SERVICE_UNAVAILABLE,
+            Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         }
     }
 
-    /// The header fields besides `Content-Type` and `Cache-Control`.
+    /// The header field besides `Content-Type` and `Cache-Control`.
     pub fn header(self) -> Option<(HeaderName, &'static str)> {
         match self {
             Self::Unauthorized => Some((WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")),
             Self::AccessDenied => Some((WWW_AUTHENTICATE, "Bearer error=\"insufficient_scope\"")),
-            Self::Fault => Some((RETRY_AFTER, "2")),
-            Self::TooLarge | Self::MissingAuthenticationToken => None,
+            Self::Default5xx => Some((RETRY_AFTER, "2")),
+            Self::MissingAuthenticationToken | Self::RequestTooLarge => None,
         }
     }
 
-    fn respond(self) -> Response<Body> {
-        let status = self.status();
-        let mut response = match self {
-            Self::MissingAuthenticationToken => {
-                json_response(status, &json!({"message": "Missing Authentication Token"}))
-            }
-            _ => {
-                let title = status.canonical_reason().unwrap_or_default();
-                let mut response = json_response(status, &json!({"title": title, "status": status.as_u16()}));
-                let content_type = HeaderValue::from_static("application/problem+json");
-                response.headers_mut().insert(CONTENT_TYPE, content_type);
-                response
-            }
+    /// The body: problem details.
+    pub fn body(self) -> Value {
+        let detail = match self {
+            Self::Unauthorized => "the access token is missing, expired or not valid",
+            Self::AccessDenied => "the access token does not reach this far",
+            Self::MissingAuthenticationToken => "there is nothing at this path",
+            Self::Default5xx => "try again",
+            // `$context.error.messageString`
+            Self::RequestTooLarge => return json!({"title": "Request Too Long"}),
         };
+        let status = self.status();
+        json!({"title": status.canonical_reason(), "status": status.as_u16(), "detail": detail})
+    }
+
+    fn respond(self) -> Response<Body> {
+        let mut response = json_response(self.status(), &self.body());
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some((name, value)) = self.header() {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            headers.insert(name, HeaderValue::from_static(value));
         }
         response
     }

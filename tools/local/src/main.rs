@@ -1,5 +1,6 @@
 //! `cargo run`: the whole stack on loopback.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool")]
+#![expect(clippy::doc_markdown, reason = "what stands there is its help text")]
 
 use std::path::PathBuf;
 use std::process::ExitCode;

