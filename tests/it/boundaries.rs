@@ -141,7 +141,7 @@ fn licences_are_permissive() {
         let parts: Vec<&str> = licence.split(" OR ").map(|part| part.trim_matches(['(', ')', ' '])).collect();
         let allowed =
             |part: &&str| part.split(" AND ").all(|one| permissive.contains(&one.trim_matches(['(', ')', ' '])));
-        assert!(parts.iter().any(|part| allowed(part)), "{}: {licence}", package.name);
+        assert!(parts.iter().any(allowed), "{}: {licence}", package.name);
         assert!(
             package.source.is_none() || package.source.as_ref().unwrap().is_crates_io(),
             "{}: not from the registry",

@@ -260,9 +260,17 @@ async fn attempts_are_counted_and_close_the_name_for_longer_and_longer() {
         now = now + SECOND;
         assert_eq!(attempt(&store, &name, now).await, Ok(attempts), "attempt {attempts}");
     }
+    // A day after the last attempt the count starts anew.
+    now = now + (Duration::from_hours(24) - Duration::from_millis(1));
+    assert_eq!(attempt(&store, &name, now).await, Ok(18));
+    now = now + Duration::from_hours(24);
+    assert_eq!(attempt(&store, &name, now).await, Ok(1));
+    for expected in 2..=6 {
+        assert_eq!(attempt(&store, &name, now).await, Ok(expected));
+    }
     // An attempt under a clock that was never right does not close the name for ever.
-    assert_eq!(attempt(&store, &name, now.before(Duration::from_secs(60))).await, Err(960));
-    assert_eq!(attempt(&store, &name, now.before(Duration::from_secs(61))).await, Ok(18));
+    assert_eq!(attempt(&store, &name, now.before(Duration::from_secs(60))).await, Err(62));
+    assert_eq!(attempt(&store, &name, now.before(Duration::from_secs(61))).await, Ok(7));
 }
 
 #[tokio::test]

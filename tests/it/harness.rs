@@ -9,10 +9,6 @@ use auth_core::entropy::{Entropy, OsEntropy};
 use auth_core::id::UserId;
 use auth_core::time::{ManualClock, UnixTime};
 use auth_dynamodb::store::Store;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
-use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use local::clock::LocalClock;
 use local::stack::{DEMO_USER, Options, Stack};
 use reqwest::{Method, StatusCode};
@@ -107,7 +103,7 @@ impl Api {
             port: 0,
             data: None,
             dynamodb_port: 0,
-            dynamodb_endpoint: Some(endpoint),
+            dynamodb_endpoint: Some(endpoint.parse().unwrap()),
             authorizer_ttl,
             variables: Box::new(move |name| variables.get(name).cloned()),
             clock: Arc::new(ManualClock::new(START)),
@@ -200,18 +196,4 @@ impl Answer {
     pub(crate) fn is_invalid_grant(&self) -> bool {
         self.status == 400 && self.json()["error"] == "invalid_grant"
     }
-}
-
-/// A new signing key, as in `SIGNING_KEY`.
-pub(crate) fn signing_key(algorithm: &str) -> String {
-    let random = SystemRandom::new();
-    let pkcs8 = match algorithm {
-        "ES256" => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap(),
-        "EdDSA" => Ed25519KeyPair::generate_pkcs8(&random).unwrap(),
-        _ => {
-            let secret: [u8; 32] = (&OsEntropy as &dyn Entropy).draw().unwrap();
-            return BASE64_URL_SAFE_NO_PAD.encode(secret);
-        }
-    };
-    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", BASE64_STANDARD.encode(pkcs8))
 }

@@ -1,5 +1,7 @@
 //! Signing in: what is told apart, what is not, and what too many failures cost.
 
+use std::time::Duration;
+
 use auth_core::entropy::OsEntropy;
 use auth_core::id::UserId;
 use auth_core::login::{Credentials, LoginName};
@@ -10,8 +12,8 @@ use auth_password::hasher::{Hasher, Parameters};
 use auth_password::password::Password;
 use serde_json::json;
 
-use crate::harness::{Answer, Api, RESTED, SECOND, engine};
-use crate::wire::Wire;
+use crate::harness::{Answer, Api, SECOND, engine};
+use crate::wire::{Fault, Wire};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -101,21 +103,56 @@ async fn a_success_opens_the_name_again() {
     }
 }
 
-/// However many clean logins came before, five failures are free.
+/// Clean logins leave nothing behind that would tell a name that somebody has from one that nobody has.
 #[tokio::test(flavor = "multi_thread")]
-async fn clean_logins_never_close_a_name() {
-    let api = Api::start().await;
-    for logins in 1..=12 {
-        assert_eq!(api.sign_in(&api.password).await.status, 200, "login {logins}");
-    }
-    for clean in [1, 2] {
-        api.login().await;
-        for attempt in 1..=5 {
-            assert_eq!(login(&api, "demo", "wrong").await.status, 400, "{clean} clean logins, attempt {attempt}");
+async fn after_clean_logins_a_name_closes_like_one_that_nobody_has() {
+    for logins in 0..3 {
+        let api = Api::start().await;
+        for _ in 0..logins {
+            api.login().await;
         }
-        api.wait(RESTED);
-        api.login().await;
+        for name in ["demo", "nobody"] {
+            let mut answers = Vec::new();
+            for _ in 0..8 {
+                answers.push(login(&api, name, "wrong").await.status.as_u16());
+            }
+            assert_eq!(answers, [400, 400, 400, 400, 400, 400, 429, 429], "{name} after {logins} logins");
+        }
     }
+}
+
+/// A day after the last failure the count starts anew, for every name: time-to-live decides nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_of_yesterday_are_forgotten() {
+    let api = Api::start().await;
+    let day = Duration::from_hours(24);
+    for name in ["demo", "nobody"] {
+        for (wait, expected) in [(Duration::ZERO, 6), (Duration::from_secs(24 * 60 * 60 - 1), 1), (day, 6), (day, 6)] {
+            api.wait(wait);
+            let mut free = 0;
+            while login(&api, name, "wrong").await.status == 400 {
+                free += 1;
+            }
+            assert_eq!(free, expected, "{name}, {wait:?} later");
+        }
+    }
+}
+
+/// What follows a right password, or is a fault of ours, counts against nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_wrong_passwords_count() {
+    let wire = Wire::to(engine().await).await;
+    let api = Api::start_on(wire.endpoint.clone(), &[]).await;
+    let wide = json!({"username": "demo", "password": api.password, "scope": "admin"});
+    for _ in 0..8 {
+        assert_eq!(api.post("/login", &wide).await.json()["error"], "invalid_scope");
+    }
+    for _ in 0..8 {
+        wire.plan("GetItem", vec![Fault::Refused("AccessDeniedException")]);
+        assert_eq!(api.sign_in(&api.password).await.status, 503);
+        wire.clear();
+    }
+    api.login().await;
 }
 
 /// No increment is lost: of many attempts at the same moment only the free ones are tried.

@@ -101,7 +101,7 @@ impl Bench {
             port: 0,
             data: None,
             dynamodb_port: 0,
-            dynamodb_endpoint: Some(endpoint.clone()),
+            dynamodb_endpoint: Some(endpoint.parse().unwrap()),
             authorizer_ttl: Duration::ZERO,
             variables: {
                 let table = table.clone();

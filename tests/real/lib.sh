@@ -81,6 +81,7 @@ free_port() {
 # run_tests ARGUMENT...: runs tests of the binary `it`. None by these names is a failure, too.
 run_tests() {
     local log=target/run_tests.log
-    cargo test --locked -p tests --test it -- "$@" | tee "$log"
-    ! grep -q '^test result: .* 0 passed' "$log" || { echo "no test is named: $*" >&2; return 1; }
+    # Said again here, because `set -e` is off in a function that is asked for its result.
+    cargo test --locked -p tests --test it -- "$@" | tee "$log" || return 1
+    grep -q '^test result: ok\. [1-9]' "$log" || { echo "no test is named: $*" >&2; return 1; }
 }

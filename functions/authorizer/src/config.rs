@@ -28,10 +28,7 @@ impl Config {
 
 fn policy(variables: &Variables<'_>) -> Result<RoutePolicy, ConfigError> {
     let name = "ROUTE_POLICY";
-    let invalid = |why: String| ConfigError::Invalid { name, expected: format!("a route policy ({why})") };
-    let Some(value) = variables.optional(name) else { return Ok(RoutePolicy::default()) };
-    let inline = value.trim_start().starts_with('{');
-    let json = if inline { Ok(value) } else { std::fs::read_to_string(value) };
-    let json = json.map_err(|error| invalid(format!("no such file: {}", error.kind())))?;
-    RoutePolicy::parse(&json).map_err(|error| invalid(error.to_string()))
+    let Some(json) = variables.document(name)? else { return Ok(RoutePolicy::default()) };
+    RoutePolicy::parse(&json)
+        .map_err(|error| ConfigError::Invalid { name, expected: format!("a route policy ({error})") })
 }

@@ -12,8 +12,9 @@ use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    auth_log::start("authorizer", environment);
-    match Config::from_variables(&Variables::new(&environment)) {
+    let variables = Variables::new(&environment);
+    let started = auth_log::start("authorizer", &variables, std::io::stdout);
+    match started.and_then(|()| Config::from_variables(&variables)) {
         Ok(config) => {
             serve(&App::new(config, Arc::new(SystemClock))).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
         }

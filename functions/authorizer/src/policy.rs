@@ -3,14 +3,18 @@
 use std::fmt;
 
 use auth_core::claims::AccessClaims;
+use auth_core::scope::Scope;
 use serde::Deserialize;
 
 /// The most that all patterns of a policy may add up to, in characters: as many fit into an IAM policy of 8 KB together
 /// with the ARN that each is written behind.
 const MAX_TOTAL_LENGTH: usize = 7 * 1024;
 
-/// What stands before a pattern in the policy, at the most: quotes, comma, ARN, method.
-const ARN_LENGTH: usize = 128;
+/// What stands around a pattern in the policy, at the most: quotes, comma, an ARN with a stage of 128 characters, a method.
+const ARN_LENGTH: usize = 216;
+
+/// The methods of API Gateway, and all of them. A misspelt one would leave its route open.
+const METHODS: [&str; 8] = ["*", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
 /// The longest pattern of one route.
 const MAX_PATTERN_LENGTH: usize = 256;
@@ -56,8 +60,11 @@ pub enum PolicyError {
     #[error("{0}")]
     Json(#[from] serde_json::Error),
     /// A method that is none.
-    #[error("route {0}: the method must be * or in capital letters")]
+    #[error("route {0}: the method must be one of {METHODS:?}")]
     Method(usize),
+    /// A scope or role that no token can have.
+    #[error("route {0}: a scope or role is one word (RFC 6749 §3.3)")]
+    Word(usize),
     /// A route that asks for nothing.
     #[error("route {0}: names no scope and no role")]
     AsksNothing(usize),
@@ -75,13 +82,15 @@ impl RoutePolicy {
     pub fn parse(json: &str) -> Result<Self, PolicyError> {
         let policy: Self = serde_json::from_str(json)?;
         for (at, route) in policy.routes.iter().enumerate() {
-            let is_method = route.method.bytes().all(|byte| byte.is_ascii_uppercase()) && !route.method.is_empty();
-            if route.method != "*" && !is_method {
+            if !METHODS.contains(&route.method.as_str()) {
                 return Err(PolicyError::Method(at));
             }
-            let asked = [&route.all_scopes, &route.any_scopes, &route.all_roles, &route.any_roles];
-            if asked.iter().all(|words| words.is_empty()) {
+            let mut asked = route.asked().peekable();
+            if asked.peek().is_none() {
                 return Err(PolicyError::AsksNothing(at));
+            }
+            if !asked.all(is_word) {
+                return Err(PolicyError::Word(at));
             }
         }
         let length: usize = policy.routes.iter().map(|route| route.path.0.len() + ARN_LENGTH).sum();
@@ -94,7 +103,17 @@ impl RoutePolicy {
     }
 }
 
+/// Whether a token can have this scope or role.
+fn is_word(word: &str) -> bool {
+    !word.is_empty() && !word.contains(' ') && Scope::parse(word).is_ok()
+}
+
 impl Route {
+    fn asked(&self) -> impl Iterator<Item = &str> {
+        let words = [&self.all_scopes, &self.any_scopes, &self.all_roles, &self.any_roles];
+        words.into_iter().flatten().map(String::as_str)
+    }
+
     fn admits(&self, claims: &AccessClaims) -> bool {
         self.all_scopes.iter().all(|word| claims.scope.contains(word))
             && self.all_roles.iter().all(|word| claims.roles.contains(word))
@@ -180,7 +199,10 @@ mod tests {
             (r#"{"routes":[{"method":"*","path":"/*","any_roles":["a"]}]}"#, ""),
             ("{}", "missing field `routes`"),
             (r#"{"routes":[{"method":"get","path":"/me","all_scopes":["a"]}]}"#, "route 0: the method"),
+            (r#"{"routes":[{"method":"DELET","path":"/me","all_scopes":["a"]}]}"#, "route 0: the method"),
             (r#"{"routes":[{"method":"GET","path":"/me"}]}"#, "route 0: names no scope"),
+            (r#"{"routes":[{"method":"GET","path":"/me","any_scopes":["a b"]}]}"#, "route 0: a scope or role"),
+            (r#"{"routes":[{"method":"GET","path":"/me","any_roles":["a",""]}]}"#, "route 0: a scope or role"),
             (r#"{"routes":[{"method":"GET","path":"me","all_scopes":["a"]}]}"#, "begins with a slash"),
             (r#"{"routes":[{"method":"GET","path":"/a?","all_scopes":["a"]}]}"#, "write * for"),
             (r#"{"routes":[{"method":"GET","path":"/${aws:x}","all_scopes":["a"]}]}"#, "write * for"),
@@ -200,7 +222,7 @@ mod tests {
             let route = format!(r#"{{"method":"GET","path":"{path}","all_scopes":["a"]}}"#);
             RoutePolicy::parse(&format!(r#"{{"routes":[{}]}}"#, vec![route; routes].join(",")))
         };
-        assert!(policy(28).is_ok());
-        assert!(matches!(policy(29), Err(PolicyError::TooLong)));
+        assert!(policy(20).is_ok());
+        assert!(matches!(policy(21), Err(PolicyError::TooLong)));
     }
 }

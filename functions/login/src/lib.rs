@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use auth_core::entropy::{Entropy, NoEntropy};
 use auth_core::id::{SessionId, TokenId};
+use auth_core::issuer::AccessToken;
 use auth_core::jwt::MintError;
 use auth_core::login::Credentials;
 use auth_core::refresh_token::Nonce;
@@ -21,7 +22,7 @@ use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
 use auth_http::function::Function;
 use auth_http::request::Request;
-use auth_http::response::{self, OAuthCode, Response, TokenResponse, TokenType};
+use auth_http::response::{self, OAuthCode, Response};
 use auth_password::hasher::{HashError, Hasher, Parameters, Verdict};
 
 use crate::config::Config;
@@ -31,16 +32,15 @@ use crate::request::LoginRequest;
 pub struct App {
     config: Config,
     store: Store,
-    hasher: Hasher,
+    hasher: Arc<Hasher>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
-/// Who has signed in.
+/// What a right password is worth.
 struct SignedIn {
-    user: User,
-    /// The `ver` of the password hash that was checked.
-    ver: u64,
+    session: Session,
+    access: AccessToken,
     /// A better hash of the same password, when the stored one has outdated parameters.
     rehash: Option<Rehash>,
 }
@@ -53,7 +53,7 @@ struct Rehash {
 impl App {
     /// Sets the function up; touches the memory for password hashing, so that the first login finds it in place.
     pub fn new(config: Config, store: Store, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { config, store, hasher: Hasher::new(Parameters::default()), clock, entropy }
+        Self { config, store, hasher: Arc::new(Hasher::new(Parameters::default())), clock, entropy }
     }
 
     async fn login(&self, request: &Request) -> Result<Response, Refusal> {
@@ -63,72 +63,75 @@ impl App {
             Attempt::Counted { attempts, credentials } => (attempts, credentials),
             Attempt::Closed { until } => return Err(Refusal::Throttled { now, until }),
         };
-        let signed_in = match credentials {
-            Some(credentials) => self.check(&asked, credentials).await?,
-            None => return Err(self.refuse_unknown(&asked, now).await),
-        };
-        let scope = granted_scope(asked.scope.as_ref(), &signed_in.user)?;
-        let session = self.new_session(&asked, &signed_in, scope, now)?;
-        let jti = TokenId::random(self.entropy.as_ref())?;
-        let access = self.config.issuer.mint(&signed_in.user, &session, &session.scope, jti, now)?;
-        // Boxed: three futures of the SDK side by side are some twenty kilobytes.
-        Box::pin(self.keep(&asked, &session, attempts, signed_in.rehash)).await?;
-        tracing::info!(event = "login_ok", sub = %session.user_id, sid = %session.id);
-        let Session { user_id, id, newest, .. } = &session;
-        Ok(response::tokens(&TokenResponse {
-            access_token: &access.text,
-            token_type: TokenType::Bearer,
-            expires_in: access.expires_in.as_secs(),
-            refresh_token: &self.config.refresh_keys.seal(*user_id, *id, newest.generation, &newest.nonce),
-            scope: session.scope.as_str(),
-        }))
+        let Some(credentials) = credentials else { return Err(self.refuse_unknown(&asked, now).await) };
+        match self.check(&asked, credentials, now).await {
+            // Boxed: three futures of the SDK side by side are some twenty kilobytes.
+            Ok(signed_in) => Box::pin(self.keep(&asked, attempts, signed_in)).await,
+            Err(refusal) => {
+                if !refusal.counts() {
+                    self.forget(&asked, attempts).await;
+                }
+                Err(refusal)
+            }
+        }
     }
 
-    /// Checks the password while the user is being read.
-    async fn check(&self, asked: &LoginRequest, credentials: Credentials) -> Result<SignedIn, Refusal> {
-        let hashing = async { self.hasher.verify(&asked.password, &credentials.password_hash) };
-        let (user, verdict) = tokio::join!(self.store.user(credentials.user_id), hashing);
-        let (user, verdict) = (user?, verdict?);
-        let Verdict::Right { outdated } = verdict else { return Err(Refusal::WrongPassword) };
-        let user = user.ok_or(Refusal::UnknownUser)?;
-        user.admits(credentials.ver)?;
-        let rehash = if outdated { self.rehash(asked, credentials.password_hash) } else { None };
-        Ok(SignedIn { user, ver: credentials.ver, rehash })
+    /// Checks the password while the user is being read, and makes what the two of them are worth.
+    async fn check(&self, asked: &LoginRequest, credentials: Credentials, now: UnixTime) -> Result<SignedIn, Refusal> {
+        let (user_id, ver) = (credentials.user_id, credentials.ver);
+        let stored = Arc::new(credentials.password_hash);
+        let (hash, password) = (Arc::clone(&stored), Arc::clone(&asked.password));
+        let hashing = self.hash(move |hasher| hasher.verify(&password, &hash));
+        let (user, verdict) = tokio::join!(self.store.user(user_id), hashing);
+        let Verdict::Right { outdated } = verdict? else { return Err(Refusal::WrongPassword) };
+        let user = user?.ok_or(Refusal::UnknownUser)?;
+        user.admits(ver)?;
+        let session = self.new_session(asked, &user, ver, now)?;
+        let jti = TokenId::random(self.entropy.as_ref())?;
+        let access = self.config.issuer.mint(&user, &session, &session.scope, jti, now)?;
+        let rehash = if outdated { self.rehash(asked, &stored).await } else { None };
+        Ok(SignedIn { session, access, rehash })
+    }
+
+    /// Hashes on a thread of its own, so that what waits for the network goes on.
+    async fn hash<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Hasher) -> Result<T, HashError> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let hasher = Arc::clone(&self.hasher);
+        let hashed = tokio::task::spawn_blocking(move || work(&hasher)).await;
+        Ok(hashed.map_err(|_| Refusal::HashingStopped)??)
     }
 
     /// A fault here does not fail the login: the next one tries again.
-    fn rehash(&self, asked: &LoginRequest, old: String) -> Option<Rehash> {
-        let new = self.hasher.hash(&asked.password, self.entropy.as_ref()).ok()?;
-        Some(Rehash { old, new })
+    async fn rehash(&self, asked: &LoginRequest, old: &str) -> Option<Rehash> {
+        let (entropy, password) = (Arc::clone(&self.entropy), Arc::clone(&asked.password));
+        let new = self.hash(move |hasher| hasher.hash(&password, entropy.as_ref())).await.ok()?;
+        Some(Rehash { old: old.to_owned(), new })
     }
 
     /// Does for a name that nobody has what a known one costs: one hash, and one call beside it.
     async fn refuse_unknown(&self, asked: &LoginRequest, now: UnixTime) -> Refusal {
-        let hashing = async { self.hasher.verify_unknown(&asked.password) };
+        let password = Arc::clone(&asked.password);
+        let hashing = self.hash(move |hasher| hasher.verify_unknown(&password));
         let (expiring, hashed) = tokio::join!(self.store.expire_unclaimed(&asked.name, now), hashing);
         match (expiring, hashed) {
             (Err(error), _) => error.into(),
-            (_, Err(error)) => error.into(),
+            (_, Err(refusal)) => refusal,
             (Ok(()), Ok(())) => Refusal::UnknownUser,
         }
     }
 
-    fn new_session(
-        &self,
-        asked: &LoginRequest,
-        signed_in: &SignedIn,
-        scope: Scope,
-        now: UnixTime,
-    ) -> Result<Session, NoEntropy> {
+    fn new_session(&self, asked: &LoginRequest, user: &User, ver: u64, now: UnixTime) -> Result<Session, Refusal> {
         let entropy = self.entropy.as_ref();
         let policy = &self.config.sessions;
         Ok(Session {
-            user_id: signed_in.user.id,
+            user_id: user.id,
             id: SessionId::random(entropy)?,
             client_id: self.config.client_id.clone(),
-            scope,
+            scope: granted_scope(asked.scope.as_ref(), user)?,
             device: asked.device.clone(),
-            ver: signed_in.ver,
+            ver,
             created_at: now,
             previous: None,
             newest: Child { generation: 0, nonce: Nonce::random(entropy)?, made_at: now },
@@ -139,33 +142,36 @@ impl App {
         })
     }
 
-    /// Keeps the session. The attempts before a success are forgotten, an outdated hash is replaced; neither failing
-    /// fails the login.
-    async fn keep(
-        &self,
-        asked: &LoginRequest,
-        session: &Session,
-        attempts: u32,
-        rehash: Option<Rehash>,
-    ) -> Result<(), StoreError> {
-        let forgetting = async {
-            match attempts {
-                // A single attempt is this one. It may stay counted: taking it back would cost every login a write.
-                1 => Ok(()),
-                _ => self.store.forget_attempts(&asked.name, attempts).await,
-            }
-        };
+    /// Keeps the session and answers. Beside it the attempts are taken back and an outdated hash is replaced; neither
+    /// failing fails the login.
+    async fn keep(&self, asked: &LoginRequest, attempts: u32, signed_in: SignedIn) -> Result<Response, Refusal> {
+        let SignedIn { session, access, rehash } = &signed_in;
         let rehashing = async {
-            match &rehash {
+            match rehash {
                 Some(rehash) => self.store.rehash(&asked.name, &rehash.old, &rehash.new).await,
                 None => Ok(()),
             }
         };
-        let (kept, forgotten, rehashed) = tokio::join!(self.store.create_session(session), forgetting, rehashing);
-        for error in [forgotten.err(), rehashed.err()].into_iter().flatten() {
-            tracing::warn!(%error, "a login left something undone");
+        let creating = self.store.create_session(session);
+        let (kept, (), rehashed) = tokio::join!(creating, self.forget(asked, attempts), rehashing);
+        if let Err(error) = rehashed {
+            tracing::warn!(%error, "a password hash was not renewed");
         }
-        kept
+        kept?;
+        tracing::info!(event = "login_ok", sub = %session.user_id, sid = %session.id);
+        let Session { user_id, id, newest, scope, .. } = session;
+        let refresh_token = self.config.refresh_keys.seal(*user_id, *id, newest.generation, &newest.nonce);
+        Ok(response::tokens(access, &refresh_token, scope))
+    }
+
+    /// Takes attempts back that were no failures of the caller's.
+    ///
+    /// After every success, its own attempt among them: one left standing would close this name a failure earlier than a
+    /// name that nobody has, and so tell the two apart.
+    async fn forget(&self, asked: &LoginRequest, attempts: u32) {
+        if let Err(error) = self.store.forget_attempts(&asked.name, attempts).await {
+            tracing::warn!(%error, "attempts were not taken back");
+        }
     }
 }
 
@@ -208,6 +214,8 @@ enum Refusal {
     Store(#[from] StoreError),
     #[error(transparent)]
     Hash(#[from] HashError),
+    #[error("the hashing thread stopped")]
+    HashingStopped,
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
     #[error(transparent)]
@@ -215,6 +223,21 @@ enum Refusal {
 }
 
 impl Refusal {
+    /// Whether the attempt counts against the caller. A fault of ours does not, nor does a wish after a right password.
+    const fn counts(&self) -> bool {
+        match self {
+            Self::UnknownUser | Self::WrongPassword | Self::Denied(_) | Self::Throttled { .. } => true,
+            Self::Unreadable(_)
+            | Self::MalformedScope
+            | Self::ScopeTooWide
+            | Self::Store(_)
+            | Self::Hash(_)
+            | Self::HashingStopped
+            | Self::Entropy(_)
+            | Self::Mint(_) => false,
+        }
+    }
+
     fn into_response(self) -> Response {
         match &self {
             Self::Unreadable(error) => response::oauth_unreadable(*error),
@@ -230,7 +253,7 @@ impl Refusal {
                 tracing::warn!(event = "login_throttled");
                 response::throttled(until.since(*now))
             }
-            Self::Store(_) | Self::Hash(_) | Self::Entropy(_) | Self::Mint(_) => {
+            Self::Store(_) | Self::Hash(_) | Self::HashingStopped | Self::Entropy(_) | Self::Mint(_) => {
                 tracing::error!(event = "fault", error = %self);
                 response::unavailable()
             }

@@ -1,5 +1,7 @@
 //! The body of `POST /login`.
 
+use std::sync::Arc;
+
 use auth_core::login::LoginName;
 use auth_core::scope::Scope;
 use auth_http::body::{self, Unreadable};
@@ -17,7 +19,7 @@ const EXPECTED: &str = "expected {\"username\", \"password\", \"scope\"?, \"devi
 /// Who wants to sign in, and for what.
 pub(crate) struct LoginRequest {
     pub(crate) name: LoginName,
-    pub(crate) password: Password,
+    pub(crate) password: Arc<Password>,
     pub(crate) scope: Option<Scope>,
     pub(crate) device: Option<String>,
 }
@@ -37,7 +39,8 @@ impl LoginRequest {
             name: LoginName::parse(&body.username)
                 .map_err(|_| Unreadable::Malformed("username: expected 1 to 128 characters without spaces"))?,
             password: Password::presented(&body.password)
-                .map_err(|_| Unreadable::Malformed("password: expected 1 to 256 characters"))?,
+                .map_err(|_| Unreadable::Malformed("password: expected 1 to 256 characters"))?
+                .into(),
             scope: body.scope.as_deref().map(Scope::parse).transpose().map_err(|_| Refusal::MalformedScope)?,
             device: body.device.map(device).transpose()?,
         })

@@ -21,7 +21,7 @@ use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
 use auth_http::function::Function;
 use auth_http::request::Request;
-use auth_http::response::{self, OAuthCode, Response, TokenResponse, TokenType};
+use auth_http::response::{self, OAuthCode, Response};
 
 use crate::config::Config;
 use crate::request::RefreshRequest;
@@ -46,7 +46,7 @@ impl App {
         let presented = self.config.refresh_keys.open(&asked.refresh_token)?; // forged ends here: no I/O yet
         let deadline = request.context.received_at.unwrap_or(now) + REQUEST_LIFE;
         let (outcome, user) = tokio::try_join!(self.rotate(&presented, now, deadline), self.user(&presented))?;
-        let (session, child) = granted(outcome, &presented)?;
+        let (session, child) = granted(outcome)?;
         let user = user.ok_or(Refusal::UnknownUser)?;
         user.admits(session.ver)?;
         let scope = narrowed_scope(&asked, &session, &user)?;
@@ -64,7 +64,10 @@ impl App {
             let answer = self.store.write_session(presented.user_id(), presented.session_id(), &write).await?;
             match rotation.resume(answer) {
                 Step::Write(next) => write = next,
-                Step::Over(outcome) => return Ok(outcome),
+                Step::Over(outcome) => {
+                    log(&outcome, presented);
+                    return Ok(outcome);
+                }
             }
         }
     }
@@ -84,36 +87,30 @@ impl App {
         let jti = TokenId::random(self.entropy.as_ref())?;
         let access = self.config.issuer.mint(user, session, scope, jti, now)?;
         let refresh_token = self.config.refresh_keys.seal(session.user_id, session.id, child.generation, &child.nonce);
-        Ok(response::tokens(&TokenResponse {
-            access_token: &access.text,
-            token_type: TokenType::Bearer,
-            expires_in: access.expires_in.as_secs(),
-            refresh_token: &refresh_token,
-            scope: scope.as_str(),
-        }))
+        Ok(response::tokens(&access, &refresh_token, scope))
     }
 }
 
-/// Tells the log how the rotation ended, and goes on with what was granted.
-fn granted(outcome: Outcome, presented: &Presented) -> Result<(Session, Child), Refusal> {
+/// Tells the log how a rotation ended, whatever becomes of the request.
+fn log(outcome: &Outcome, presented: &Presented) {
     let (sub, sid) = (presented.user_id(), presented.session_id());
     match outcome {
-        Outcome::Granted { decision: Decision::Adopt, session, child } => {
+        Outcome::Granted { decision: Decision::Adopt, .. } => {
             tracing::warn!(event = "refresh_adopted", %sub, %sid, generation = presented.generation());
-            Ok((session, child))
         }
-        Outcome::Granted { decision, session, child } => {
-            tracing::info!(event = "refresh_ok", ?decision, %sub, %sid);
-            Ok((session, child))
-        }
+        Outcome::Granted { decision, .. } => tracing::info!(event = "refresh_ok", ?decision, %sub, %sid),
         Outcome::Refused(rotation::Refusal::Replayed { behind }) => {
             tracing::error!(event = "refresh_replayed", %sub, %sid, behind);
-            Err(Refusal::Rotation(rotation::Refusal::Replayed { behind }))
         }
-        Outcome::Refused(refusal) => {
-            tracing::info!(event = "refresh_refused", reason = ?refusal, %sub, %sid);
-            Err(Refusal::Rotation(refusal))
-        }
+        Outcome::Refused(reason) => tracing::info!(event = "refresh_refused", ?reason, %sub, %sid),
+        Outcome::Busy => tracing::warn!(event = "refresh_busy", %sub, %sid),
+    }
+}
+
+fn granted(outcome: Outcome) -> Result<(Session, Child), Refusal> {
+    match outcome {
+        Outcome::Granted { session, child, .. } => Ok((session, child)),
+        Outcome::Refused(refusal) => Err(Refusal::Rotation(refusal)),
         Outcome::Busy => Err(Refusal::Busy),
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::id::{SessionId, TokenId, UserId};
 use crate::scope::{MalformedWords, Roles, Scope};
 use crate::time::UnixTime;
 
@@ -39,14 +40,14 @@ pub struct AccessClaims {
 #[derive(Debug, Serialize)]
 pub(crate) struct MintedClaims<'a> {
     pub(crate) iss: &'a str,
-    pub(crate) sub: &'a str,
+    pub(crate) sub: UserId,
     pub(crate) aud: &'a str,
     pub(crate) exp: u64,
     pub(crate) iat: u64,
-    pub(crate) jti: &'a str,
+    pub(crate) jti: TokenId,
     pub(crate) client_id: &'a str,
     pub(crate) scope: &'a str,
-    pub(crate) sid: &'a str,
+    pub(crate) sid: SessionId,
     #[serde(serialize_with = "array")]
     pub(crate) roles: &'a Roles,
     pub(crate) ver: u64,
@@ -67,6 +68,7 @@ pub(crate) struct UnverifiedClaims<'a> {
     #[serde(borrow)]
     pub(crate) aud: Audience<'a>,
     pub(crate) exp: NumericDate,
+    #[serde(default, deserialize_with = "present")]
     pub(crate) nbf: Option<NumericDate>,
     pub(crate) iat: NumericDate,
     #[serde(borrow)]
@@ -78,33 +80,50 @@ pub(crate) struct UnverifiedClaims<'a> {
     #[serde(borrow)]
     pub(crate) sid: Cow<'a, str>,
     #[serde(borrow, default)]
-    roles: Vec<Cow<'a, str>>,
+    roles: Vec<Text<'a>>,
     pub(crate) ver: u64,
+    #[serde(default, deserialize_with = "present")]
     pub(crate) cnf: Option<IgnoredAny>,
+}
+
+/// A member that may be absent, but is not `null`.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 impl UnverifiedClaims<'_> {
     pub(crate) fn roles(&self) -> Result<Roles, MalformedWords> {
         // A role is one word: joined and parsed again, one with a space in it would become two.
-        if self.roles.iter().any(|role| role.is_empty() || role.contains(' ')) {
+        if self.roles.iter().any(|Text(role)| role.is_empty() || role.contains(' ')) {
             return Err(MalformedWords);
         }
-        Roles::parse(&self.roles.join(" "))
+        let mut words = String::with_capacity(64);
+        for Text(role) in &self.roles {
+            if !words.is_empty() {
+                words.push(' ');
+            }
+            words.push_str(role);
+        }
+        Roles::parse(&words)
     }
 }
+
+/// A text inside of a list. Serde borrows a `Cow` only where it is told to, and it cannot be told so for one in a list.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// `aud`: one string or several (RFC 7519 §4.1.3).
 #[derive(Debug)]
 pub(crate) enum Audience<'a> {
     One(Cow<'a, str>),
-    Several(Vec<Cow<'a, str>>),
+    Several(Vec<Text<'a>>),
 }
 
 impl Audience<'_> {
     pub(crate) fn contains(&self, audience: &str) -> bool {
         match self {
             Self::One(one) => one == audience,
-            Self::Several(several) => several.iter().any(|one| one == audience),
+            Self::Several(several) => several.iter().any(|Text(one)| one == audience),
         }
     }
 }

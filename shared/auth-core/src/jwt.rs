@@ -1,13 +1,13 @@
 //! Access tokens as compact JWS (RFC 7515 §3.1): the one way to make one, and the one way to believe one.
 
 use std::borrow::Cow;
-
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use jsonwebtoken::Algorithm;
-use jsonwebtoken::signature::Verifier as _;
-use serde::{Deserialize, Serialize};
 use std::time::Duration;
+
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::{DecodeSliceError, Engine as _};
+use jsonwebtoken::Algorithm;
+use serde::de::{Deserializer, Error as _};
+use serde::{Deserialize, Serialize};
 
 use crate::claims::{AccessClaims, UnverifiedClaims};
 use crate::key::{KeySet, SigningKey, VerifyingKey};
@@ -27,6 +27,9 @@ pub const MAX_READ_LENGTH: usize = 8 * 1024;
 /// Longer tokens are not minted.
 pub const MAX_MINTED_LENGTH: usize = 4 * 1024;
 
+/// Of RSA with 8192 bits; in bytes.
+const LONGEST_SIGNATURE: usize = 1024;
+
 /// Longer identifiers are not believed: they become keys of maps and fields of logs.
 const MAX_ID_LENGTH: usize = 256;
 
@@ -35,6 +38,8 @@ const MAX_ID_LENGTH: usize = 256;
 pub struct Signer {
     key: SigningKey,
     header: String,
+    /// What is set aside for a signature and two dots.
+    room: usize,
 }
 
 /// Why no token was minted. All of these are faults of ours.
@@ -52,7 +57,8 @@ impl Signer {
     /// Prepares a key for signing.
     pub fn new(key: SigningKey) -> Self {
         let header = header(key.algorithm(), key.kid());
-        Self { key, header }
+        let room = if key.algorithm() == Algorithm::RS256 { 344 } else { 88 };
+        Self { key, header, room }
     }
 
     /// The key.
@@ -62,11 +68,12 @@ impl Signer {
 
     /// Makes a token of claims that are already right.
     pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, MintError> {
-        let claims = serde_json::to_vec(claims).map_err(|_| MintError::Signature)?;
-        let mut token = String::with_capacity(self.header.len() + 2 * claims.len());
+        let mut json = Vec::with_capacity(512);
+        serde_json::to_writer(&mut json, claims).map_err(|_| MintError::Signature)?;
+        let mut token = String::with_capacity(self.header.len() + json.len().div_ceil(3) * 4 + self.room);
         token.push_str(&self.header);
         token.push('.');
-        BASE64_URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        BASE64_URL_SAFE_NO_PAD.encode_string(json, &mut token);
         let signature = self.key.sign(token.as_bytes()).map_err(|_| MintError::Signature)?;
         token.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
@@ -87,9 +94,15 @@ fn header(algorithm: Algorithm, kid: &str) -> String {
 struct UnverifiedHeader<'a> {
     #[serde(borrow)]
     typ: Cow<'a, str>,
+    #[serde(deserialize_with = "name")]
     alg: Algorithm,
     #[serde(borrow)]
     kid: Cow<'a, str>,
+}
+
+/// Serde alone would take `{"RS256": null}` for an algorithm, too.
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Algorithm, D::Error> {
+    Cow::<str>::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
 
 /// Checks access tokens of one issuer for one audience.
@@ -102,6 +115,7 @@ pub struct Verifier {
 
 #[derive(Debug)]
 struct KnownKey {
+    /// With the dot behind it.
     header: String,
     key: VerifyingKey,
 }
@@ -159,7 +173,7 @@ pub enum Rejection {
 impl Verifier {
     /// A verifier for tokens of `issuer`, minted for `audience`, under any of `keys`.
     pub fn new(issuer: String, audience: String, keys: KeySet) -> Self {
-        let known = |key: VerifyingKey| KnownKey { header: header(key.algorithm(), key.kid()), key };
+        let known = |key: VerifyingKey| KnownKey { header: header(key.algorithm(), key.kid()) + ".", key };
         Self { issuer, audience, keys: keys.into_keys().map(known).collect() }
     }
 
@@ -173,26 +187,28 @@ impl Verifier {
             return Err(Rejection::TooLong);
         }
         let (message, signature) = token.rsplit_once('.').ok_or(Rejection::NotCompact)?;
-        let (header, claims) = message.split_once('.').ok_or(Rejection::NotCompact)?;
-        let key = self.key(header)?;
-        let signature = decode(signature)?;
+        let (key, claims) = self.key(message)?;
+        let mut room = [0; LONGEST_SIGNATURE];
+        let signature = decode_signature(signature, &mut room)?;
         let claims = decode(claims)?;
-        key.verify(message.as_bytes(), &signature).map_err(|_| Rejection::Signature)?;
+        key.check(message.as_bytes(), signature).map_err(|_| Rejection::Signature)?;
         self.believe(&claims, now)
     }
 
-    /// The key that a header names. Nearly every header is one of ours to the letter, and needs no parsing.
-    fn key(&self, header: &str) -> Result<&VerifyingKey, Rejection> {
-        match self.keys.iter().find(|known| known.header == header) {
-            Some(known) => Ok(&known.key),
-            None => self.key_of_unusual(header),
+    /// The key that a message's header names, and the rest of the message. Nearly every header is one of ours to the
+    /// letter, and needs no parsing.
+    fn key<'a>(&self, message: &'a str) -> Result<(&VerifyingKey, &'a str), Rejection> {
+        let mut keys = self.keys.iter();
+        if let Some(usual) = keys.find_map(|known| Some((&known.key, message.strip_prefix(&known.header)?))) {
+            return Ok(usual);
         }
+        let (header, claims) = message.split_once('.').ok_or(Rejection::NotCompact)?;
+        Ok((self.key_of_unusual(header)?, claims))
     }
 
     fn key_of_unusual(&self, header: &str) -> Result<&VerifyingKey, Rejection> {
         let json = decode(header)?;
-        let json = str::from_utf8(&json).map_err(|_| Rejection::Header)?;
-        let header: UnverifiedHeader<'_> = serde_json::from_str(json).map_err(|_| Rejection::Header)?;
+        let header: UnverifiedHeader<'_> = read(&json).ok_or(Rejection::Header)?;
         if !is_access_token_type(&header.typ) {
             return Err(Rejection::WrongType);
         }
@@ -204,8 +220,7 @@ impl Verifier {
     }
 
     fn believe(&self, claims: &[u8], now: UnixTime) -> Result<AccessClaims, Rejection> {
-        let json = str::from_utf8(claims).map_err(|_| Rejection::Claims)?;
-        let claims: UnverifiedClaims<'_> = serde_json::from_str(json).map_err(|_| Rejection::Claims)?;
+        let claims: UnverifiedClaims<'_> = read(claims).ok_or(Rejection::Claims)?;
         if claims.iss != self.issuer {
             return Err(Rejection::WrongIssuer);
         }
@@ -262,7 +277,27 @@ fn is_access_token_type(typ: &str) -> bool {
     short.eq_ignore_ascii_case(TYPE)
 }
 
+/// Reads one JSON object. All of it is UTF-8, what is ignored, too; and it is an object, where serde would take an array
+/// for a struct.
+fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
+    let json = str::from_utf8(json).ok()?;
+    let is_object = json.trim_ascii_start().starts_with('{');
+    is_object.then(|| serde_json::from_str(json).ok()).flatten()
+}
+
 /// Strict base64url: no padding, no white space, no other alphabet, no loose bits at the end (RFC 7515 §2).
 fn decode(part: &str) -> Result<Vec<u8>, Rejection> {
     BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| Rejection::NotCompact)
 }
+
+/// The same, without asking for memory.
+fn decode_signature<'a>(part: &str, room: &'a mut [u8; LONGEST_SIGNATURE]) -> Result<&'a [u8], Rejection> {
+    let length = BASE64_URL_SAFE_NO_PAD.decode_slice(part, room).map_err(|error| match error {
+        DecodeSliceError::DecodeError(_) => Rejection::NotCompact,
+        DecodeSliceError::OutputSliceTooSmall => Rejection::Signature,
+    })?;
+    room.get(..length).ok_or(Rejection::Signature)
+}
+
+#[cfg(test)]
+mod tests;

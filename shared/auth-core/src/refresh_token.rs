@@ -269,7 +269,7 @@ mod tests {
             format!("csr_{}", "+/".repeat(58)),
         ];
         for case in cases {
-            assert!(keys.open(&case).is_err(), "{:.60}", case);
+            assert!(keys.open(&case).is_err(), "{case:.60}");
         }
     }
 

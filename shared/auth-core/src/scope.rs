@@ -1,5 +1,6 @@
 //! Scopes and roles: small sets of words.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The text has a character that a scope-token cannot have (RFC 6749 §3.3), or an empty word.
@@ -67,9 +68,12 @@ impl Scope {
     /// The words of this scope that are in `other`, too.
     #[must_use]
     pub fn intersection(&self, other: &Self) -> Self {
-        Self(Words::join(self.iter().filter(|word| other.contains(word))))
+        Self(Words::join(self.iter().filter(|word| other.contains(word)), self.as_str().len()))
     }
 }
+
+/// How many words are compared each with each.
+const FEW: usize = 16;
 
 /// One text, so that a set costs one allocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,16 +84,23 @@ impl Words {
         if text.is_empty() {
             return Ok(Self::default());
         }
-        if !text.split(' ').all(is_word) {
+        // Bytes, because every access token that is read passes here.
+        let words = || text.as_bytes().split(|byte| *byte == b' ');
+        if !words().all(is_word) {
             return Err(MalformedWords);
         }
-        Ok(Self::join(text.split(' ')))
+        // A few are compared each with each. The time for many must not grow with their square: a stranger sends them.
+        let few = words().nth(FEW).is_none();
+        let distinct = || words().enumerate().all(|(at, word)| words().take(at).all(|other| other != word));
+        Ok(if few && distinct() { Self(text.to_owned()) } else { Self::join(text.split(' '), text.len()) })
     }
 
-    fn join<'a>(words: impl Iterator<Item = &'a str>) -> Self {
-        let mut set = Self::default();
+    /// The words of a text of at most `length` bytes, each once.
+    fn join<'a>(words: impl Iterator<Item = &'a str>, length: usize) -> Self {
+        let mut set = Self(String::with_capacity(length));
+        let mut seen = BTreeSet::new();
         for word in words {
-            if set.iter().any(|own| own == word) {
+            if !seen.insert(word) {
                 continue;
             }
             if !set.0.is_empty() {
@@ -106,8 +117,8 @@ impl Words {
 }
 
 /// `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`
-fn is_word(word: &str) -> bool {
-    !word.is_empty() && word.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+fn is_word(word: &[u8]) -> bool {
+    !word.is_empty() && word.iter().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
 #[cfg(test)]
@@ -127,6 +138,12 @@ mod tests {
     #[test]
     fn a_word_counts_once() {
         assert_eq!(Scope::parse("b a b").unwrap().as_str(), "b a");
+        for count in [1, FEW, FEW + 1, 5000] {
+            let words: Vec<String> = (0..count).map(|n| format!("w{n}")).collect();
+            let once = words.join(" ");
+            assert_eq!(Scope::parse(&once).unwrap().as_str(), once, "{count}");
+            assert_eq!(Scope::parse(&format!("{once} {once} w0")).unwrap().as_str(), once, "{count}, doubled");
+        }
     }
 
     #[test]

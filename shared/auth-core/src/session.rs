@@ -134,6 +134,7 @@ impl Session {
 }
 
 #[cfg(test)]
+#[expect(clippy::unchecked_time_subtraction, reason = "between constants")]
 mod tests {
     use super::*;
 

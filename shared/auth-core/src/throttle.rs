@@ -19,7 +19,7 @@ pub fn delay_after(failures: u32) -> Duration {
 
 /// The least number of failures that closes a login name for [`LONGEST_DELAY`].
 pub fn failures_at_longest() -> u32 {
-    (FREE_FAILURES..).find(|&failures| delay_after(failures) == LONGEST_DELAY).unwrap_or(u32::MAX)
+    (FREE_FAILURES..=u32::MAX).find(|&failures| delay_after(failures) == LONGEST_DELAY).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ impl UnixTime {
     }
 
     /// The instant `duration` earlier, or the epoch.
+    #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(millis(duration)))
     }

@@ -14,11 +14,11 @@ use auth_core::throttle;
 use auth_core::time::UnixTime;
 
 use crate::error::StoreError;
-use crate::item::{self, Item, Key, TTL};
+use crate::item::{self, Key, TTL};
 use crate::store::Store;
 
-/// How long a name that nobody has stays counted.
-const UNCLAIMED_TTL: Duration = Duration::from_hours(24);
+/// How long failures count after the last of them.
+const COUNT_LIFE: Duration = Duration::from_hours(24);
 
 /// What became of an attempt to sign in.
 #[derive(Debug)]
@@ -40,23 +40,49 @@ pub enum Attempt {
 impl Store {
     /// Counts an attempt and brings back what is kept under the name: one write, for names that nobody has as well.
     ///
+    /// A count that is a day old starts anew, which takes a second write. It does so here, for every name, and not when
+    /// time-to-live happens to sweep those that nobody has.
+    ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub async fn count_attempt(&self, name: &LoginName, now: UnixTime) -> Result<Attempt, StoreError> {
-        let counted = open_at(self.update_login(name), now)
+        let one_more = open_at(self.update_login(name), now)
             .update_expression("SET attempted_at = :now ADD attempts :one")
+            .expression_attribute_values(":forgotten", item::instant(now.before(COUNT_LIFE)));
+        match self.attempt(one_more, now).await? {
+            Counted::Done(record) => record.counted(),
+            Counted::Refused(record) if record.is_forgotten(now) => self.count_afresh(name, &record, now).await,
+            Counted::Refused(record) => Ok(record.closed()),
+        }
+    }
+
+    async fn count_afresh(&self, name: &LoginName, found: &LoginRecord, now: UnixTime) -> Result<Attempt, StoreError> {
+        let afresh = self
+            .update_login(name)
+            .update_expression("SET attempted_at = :now, attempts = :one")
+            .condition_expression("attempted_at = :found")
+            .expression_attribute_values(":found", item::number(found.attempted_at));
+        match self.attempt(afresh, now).await? {
+            Counted::Done(record) => record.counted(),
+            // Another attempt was faster at the same moment: this one waits its turn.
+            Counted::Refused(_) => Ok(Attempt::Closed { until: now + Duration::from_secs(1) }),
+        }
+    }
+
+    async fn attempt(&self, update: UpdateItemFluentBuilder, now: UnixTime) -> Result<Counted, StoreError> {
+        let sent = update
             .expression_attribute_values(":now", item::instant(now))
             .expression_attribute_values(":one", item::number(1))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match counted {
-            Ok(output) => counted_attempt(output.attributes.unwrap_or_default()),
+        match sent {
+            Ok(output) => item::read("login", output.attributes.unwrap_or_default()).map(Counted::Done),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    closed_attempt(refused.item.clone().unwrap_or_default())
+                    item::read("login", refused.item.clone().unwrap_or_default()).map(Counted::Refused)
                 }
                 _ => Err(StoreError::from_sdk("UpdateItem", &error)),
             },
@@ -107,7 +133,7 @@ impl Store {
             .update_expression("SET #ttl = :ttl")
             .condition_expression("attribute_not_exists(user_id)")
             .expression_attribute_names("#ttl", TTL)
-            .expression_attribute_values(":ttl", item::number((now + UNCLAIMED_TTL).seconds()));
+            .expression_attribute_values(":ttl", item::number((now + COUNT_LIFE).seconds()));
         unless_refused(update).await
     }
 
@@ -135,11 +161,7 @@ impl Store {
 fn open_at(mut update: UpdateItemFluentBuilder, now: UnixTime) -> UpdateItemFluentBuilder {
     let first = throttle::FREE_FAILURES + 1;
     let last = throttle::failures_at_longest();
-    let mut open = vec![
-        "attribute_not_exists(attempts)".to_owned(),
-        "attempts < :first".to_owned(),
-        "attempted_at > :never".to_owned(),
-    ];
+    let mut open = vec!["attempts < :first".to_owned(), "attempted_at > :never".to_owned()];
     for failures in first..=last {
         let comparison = if failures == last { ">=" } else { "=" };
         open.push(format!("(attempts {comparison} :n{failures} AND attempted_at <= :t{failures})"));
@@ -151,21 +173,20 @@ fn open_at(mut update: UpdateItemFluentBuilder, now: UnixTime) -> UpdateItemFlue
             );
     }
     update
-        .condition_expression(open.join(" OR "))
+        .condition_expression(format!(
+            "attribute_not_exists(attempts) OR attempts = :none OR (attempted_at > :forgotten AND ({}))",
+            open.join(" OR ")
+        ))
+        .expression_attribute_values(":none", item::number(0))
         .expression_attribute_values(":first", item::number(first.into()))
         // An attempt far in the future was written under a clock that was never right.
         .expression_attribute_values(":never", item::instant(now + FUTURE_TOLERANCE))
 }
 
-fn counted_attempt(item: Item) -> Result<Attempt, StoreError> {
-    let record: LoginRecord = item::read("login", item)?;
-    Ok(Attempt::Counted { attempts: record.attempts, credentials: record.credentials()? })
-}
-
-fn closed_attempt(item: Item) -> Result<Attempt, StoreError> {
-    let record: LoginRecord = item::read("login", item)?;
-    let last = UnixTime::from_millis(record.attempted_at);
-    Ok(Attempt::Closed { until: last + throttle::delay_after(record.attempts) })
+/// What became of one write.
+enum Counted {
+    Done(LoginRecord),
+    Refused(LoginRecord),
 }
 
 /// A refused condition is as good as done: the item has moved on.
@@ -203,6 +224,19 @@ impl LoginRecord {
             attempts: 0,
             attempted_at: 0,
         }
+    }
+
+    fn is_forgotten(&self, now: UnixTime) -> bool {
+        UnixTime::from_millis(self.attempted_at) <= now.before(COUNT_LIFE)
+    }
+
+    fn counted(self) -> Result<Attempt, StoreError> {
+        Ok(Attempt::Counted { attempts: self.attempts, credentials: self.credentials()? })
+    }
+
+    fn closed(&self) -> Attempt {
+        let last = UnixTime::from_millis(self.attempted_at);
+        Attempt::Closed { until: last + throttle::delay_after(self.attempts) }
     }
 
     fn credentials(self) -> Result<Option<Credentials>, StoreError> {

@@ -1,13 +1,20 @@
 //! The table itself: for engines that start empty. On AWS the template makes it.
 
+use std::time::Duration;
+
+use aws_sdk_dynamodb::client::Waiters as _;
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
+    TimeToLiveStatus,
 };
 
 use crate::error::StoreError;
 use crate::item::{PK, SK, TTL};
 use crate::store::Store;
+
+/// AWS takes seconds.
+const LONGEST_CREATION: Duration = Duration::from_mins(1);
 
 impl Store {
     /// Creates the table, on demand and with time-to-live, unless it is there already.
@@ -26,12 +33,20 @@ impl Store {
             .send()
             .await;
         match created {
-            Ok(_) => self.expire_by_ttl().await,
-            Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {
-                Ok(())
-            }
-            Err(error) => Err(StoreError::from_sdk("CreateTable", &error)),
+            Ok(_) => {}
+            Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {}
+            Err(error) => return Err(StoreError::from_sdk("CreateTable", &error)),
         }
+        let waiting = self.client.wait_until_table_exists().table_name(&self.table).wait(LONGEST_CREATION).await;
+        waiting.map_err(|_| StoreError::Unavailable { operation: "CreateTable", reason: "timed out".to_owned() })?;
+        if self.has_ttl().await? { Ok(()) } else { self.expire_by_ttl().await }
+    }
+
+    async fn has_ttl(&self) -> Result<bool, StoreError> {
+        let described = self.client.describe_time_to_live().table_name(&self.table).send().await;
+        let described = described.map_err(|error| StoreError::from_sdk("DescribeTimeToLive", &error))?;
+        let status = described.time_to_live_description.and_then(|description| description.time_to_live_status);
+        Ok(matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)))
     }
 
     async fn expire_by_ttl(&self) -> Result<(), StoreError> {

@@ -24,8 +24,12 @@ pub async fn run<F: Function>(
     service: &'static str,
     build: impl AsyncFnOnce(&Variables<'_>) -> Result<F, ConfigError>,
 ) -> ExitCode {
-    auth_log::start(service, environment);
-    match build(&Variables::new(&environment)).await {
+    let variables = Variables::new(&environment);
+    let built = match auth_log::start(service, &variables, std::io::stdout) {
+        Ok(()) => build(&variables).await,
+        Err(error) => Err(error),
+    };
+    match built {
         Ok(function) => serve(&function).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
         Err(error) => {
             tracing::error!("{error}");

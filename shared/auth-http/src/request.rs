@@ -11,8 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use lambda_http::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 
-/// One request to a function.
-#[derive(Debug)]
+/// One request to a function. No `Debug`: header fields and body hold secrets.
 pub struct Request {
     /// The method.
     pub method: Method,
@@ -63,12 +62,6 @@ impl Request {
         let mut values = self.headers.get_all(name).iter();
         let value = values.next()?.to_str().ok()?;
         values.next().is_none().then_some(value)
-    }
-}
-
-impl std::fmt::Debug for Body {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Body(..)")
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use auth_core::issuer::AccessToken;
+use auth_core::scope::Scope;
 use lambda_http::Body;
 use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use lambda_http::http::{HeaderName, HeaderValue, StatusCode};
@@ -14,28 +16,6 @@ pub type Response = lambda_http::Response<Body>;
 
 /// How long a caller waits after a fault of ours.
 const FAULT_RETRY_AFTER: Duration = Duration::from_secs(2);
-
-/// A pair of tokens.
-#[derive(Serialize)]
-pub struct TokenResponse<'a> {
-    /// The access token.
-    pub access_token: &'a str,
-    /// Always `Bearer`.
-    pub token_type: TokenType,
-    /// What is left of the access token's life, in seconds.
-    pub expires_in: u64,
-    /// The refresh token.
-    pub refresh_token: &'a str,
-    /// What the access token may be used for.
-    pub scope: &'a str,
-}
-
-/// How the access token is presented.
-#[derive(Serialize)]
-pub enum TokenType {
-    /// RFC 6750.
-    Bearer,
-}
 
 /// The error codes of a token endpoint (RFC 6749 §5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -51,9 +31,24 @@ pub enum OAuthCode {
     UnsupportedGrantType,
 }
 
-/// 200 with tokens.
-pub fn tokens(tokens: &TokenResponse<'_>) -> Response {
-    secret_json(StatusCode::OK, "application/json", tokens)
+/// 200 with a pair of tokens (RFC 6749 §5.1).
+pub fn tokens(access: &AccessToken, refresh_token: &str, scope: &Scope) -> Response {
+    #[derive(Serialize)]
+    struct Tokens<'a> {
+        access_token: &'a str,
+        token_type: &'a str,
+        expires_in: u64,
+        refresh_token: &'a str,
+        scope: &'a str,
+    }
+    let tokens = Tokens {
+        access_token: &access.text,
+        token_type: "Bearer",
+        expires_in: access.expires_in.as_secs(),
+        refresh_token,
+        scope: scope.as_str(),
+    };
+    secret_json(StatusCode::OK, "application/json", &tokens)
 }
 
 /// 200 with a JSON document about the caller.
@@ -184,16 +179,10 @@ mod tests {
 
     #[test]
     fn the_shapes() {
-        let pair = TokenResponse {
-            access_token: "a",
-            token_type: TokenType::Bearer,
-            expires_in: 600,
-            refresh_token: "r",
-            scope: "s",
-        };
+        let access = AccessToken { text: "a".to_owned(), expires_in: Duration::from_mins(10) };
         let cases = [
             (
-                tokens(&pair),
+                tokens(&access, "r", &Scope::parse("s").unwrap()),
                 r#"200 cache-control: no-store, content-type: application/json | {"access_token":"a","token_type":"Bearer","expires_in":600,"refresh_token":"r","scope":"s"}"#,
             ),
             (

@@ -5,6 +5,7 @@
 use std::io::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use auth_core::config::{ConfigError, Variables};
 use auth_core::time::{Clock as _, SystemClock};
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
@@ -30,13 +31,22 @@ const OURS: [&str; 10] = [
     "sessions",
 ];
 
-/// Starts the log of a function, at the level that `LOG_LEVEL` or, from Lambda's own settings, `AWS_LAMBDA_LOG_LEVEL`
-/// names (`TRACE` to `ERROR`); `INFO` if neither does.
-pub fn start(service: &'static str, look_up: impl Fn(&str) -> Option<String>) {
-    let level = ["LOG_LEVEL", "AWS_LAMBDA_LOG_LEVEL"].into_iter().find_map(|name| look_up(name)?.parse().ok());
-    let log = subscriber(service, level.unwrap_or(Level::INFO), std::io::stdout);
+/// Starts the log of a function on `writer`, at the level that `LOG_LEVEL` or, from Lambda's own settings,
+/// `AWS_LAMBDA_LOG_LEVEL` names (`TRACE` to `ERROR`); `INFO` if neither does.
+///
+/// # Errors
+///
+/// [`ConfigError`] when `LOG_LEVEL` names none; the log has started then, too, to say so.
+pub fn start<W>(service: &'static str, variables: &Variables<'_>, writer: W) -> Result<(), ConfigError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let asked = variables.parsed("LOG_LEVEL", "TRACE, DEBUG, INFO, WARN or ERROR", |level| level.parse().ok());
+    let lambdas = || variables.optional("AWS_LAMBDA_LOG_LEVEL").and_then(|level| level.parse().ok());
+    let level = asked.as_ref().ok().copied().flatten().or_else(lambdas).unwrap_or(Level::INFO);
     // Fails only when a log has started before: that one stays.
-    let _ = tracing::subscriber::set_global_default(log);
+    let _ = tracing::subscriber::set_global_default(subscriber(service, level, writer));
+    asked.map(drop)
 }
 
 /// A log that writes to `writer`.

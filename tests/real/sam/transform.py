@@ -1,6 +1,7 @@
 """Prints the CloudFormation template, as JSON, that SAM makes of a template: what AWS does when it is deployed."""
 
 import json
+import logging
 import os
 import sys
 
@@ -8,6 +9,7 @@ from samcli.yamlhelper import yaml_parse
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
+logging.disable()
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 with open(sys.argv[1], encoding="utf-8") as file:
     template = yaml_parse(file.read())

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::config::environment;
+use auth_core::config::{Variables, environment};
 use auth_core::entropy::OsEntropy;
 use auth_core::time::SystemClock;
+use axum::http::Uri;
 use clap::Parser;
 use local::stack::{DEMO_USER, Options, Stack, StartError};
-use tracing::Level;
 
 /// Countersign on this machine: login, refresh and the authorizer behind a gateway that behaves as Amazon API Gateway
 /// does, on an embedded DynamoDB. Listens on loopback only.
@@ -34,17 +34,24 @@ struct Arguments {
     dynamodb_port: u16,
     /// Use this DynamoDB instead of the embedded one: DynamoDB Local, or AWS with the credentials of the environment
     #[arg(long, value_name = "URL", conflicts_with = "dynamodb_port")]
-    dynamodb_endpoint: Option<String>,
+    dynamodb_endpoint: Option<Uri>,
     /// How long the gateway serves an authorizer's answer again, as API Gateway can be told to
     #[arg(long, default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
     authorizer_ttl: u32,
 }
 
+/// How long a request that is under way is waited for at the end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_log();
-    match run(arguments).await {
+    let log = auth_log::start("local", &Variables::new(&environment), std::io::stderr);
+    let ended = match log {
+        Ok(()) => run(arguments).await,
+        Err(error) => Err(error.into()),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -70,20 +77,23 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
     println!("dynamodb {}", stack.dynamodb);
     println!("demo user {DEMO_USER} password {}", stack.secrets.demo_password);
     eprint!("{}", walk_through(&stack));
-    stack.serve(interrupted()).await.map_err(|reason| StartError::Port { port, reason })
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let serving = stack.serve(async { stopped.await.unwrap_or_default() });
+    tokio::select! {
+        served = serving => served.map_err(|reason| StartError::Port { port, reason }),
+        () = interrupted(stop) => Ok(()),
+    }
 }
 
-fn start_log() {
-    let level = environment("LOG_LEVEL").and_then(|level| level.parse().ok()).unwrap_or(Level::INFO);
-    // Fails only when a log has started before, and none has.
-    let _ = tracing::subscriber::set_global_default(auth_log::subscriber("local", level, std::io::stderr));
-}
-
-async fn interrupted() {
+/// Waits for Ctrl-C, says so, and then for as long as a request under way may take to be answered.
+async fn interrupted(stop: tokio::sync::oneshot::Sender<()>) {
     if tokio::signal::ctrl_c().await.is_err() {
         // Without signals there is no end but a kill.
         std::future::pending::<()>().await;
     }
+    // Nobody to tell: then nobody serves, either.
+    let _ = stop.send(());
+    tokio::time::sleep(PATIENCE).await;
 }
 
 fn walk_through(stack: &Stack) -> String {

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use auth_core::entropy::{Entropy, NoEntropy};
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -19,7 +21,7 @@ use crate::stack::StartError;
 pub struct Secrets {
     /// The demo user's password.
     pub demo_password: String,
-    /// The key of access tokens: RS256, PKCS#8 PEM.
+    /// The key of access tokens, as in `SIGNING_KEY`.
     pub signing_key: String,
     /// The key of refresh tokens, as in `REFRESH_KEYS`.
     pub refresh_keys: String,
@@ -31,12 +33,12 @@ impl Secrets {
     /// # Errors
     ///
     /// [`StartError::Engine`] when there is no randomness.
-    pub fn generate(entropy: &dyn Entropy) -> Result<Self, StartError> {
+    pub fn generate(algorithm: &str, entropy: &dyn Entropy) -> Result<Self, StartError> {
         let password = random_text::<12>(entropy)?;
         let refresh_key = random_text::<32>(entropy)?;
         Ok(Self {
             demo_password: password,
-            signing_key: rsa_key().ok_or(NoEntropy)?,
+            signing_key: signing_key(algorithm, entropy)?,
             refresh_keys: format!("1:{refresh_key}"),
         })
     }
@@ -46,13 +48,13 @@ impl Secrets {
     /// # Errors
     ///
     /// [`StartError`] naming the file.
-    pub fn beside(data: &Path, entropy: &dyn Entropy) -> Result<Self, StartError> {
+    pub fn beside(data: &Path, algorithm: &str, entropy: &dyn Entropy) -> Result<Self, StartError> {
         let file = file_beside(data);
         let unusable = |reason: String| StartError::Data { file: file.clone(), reason };
         match std::fs::read(&file) {
             Ok(json) => serde_json::from_slice(&json).map_err(|error| unusable(error.to_string())),
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let secrets = Self::generate(entropy)?;
+                let secrets = Self::generate(algorithm, entropy)?;
                 secrets.write(&file).map_err(|error| unusable(error.to_string()))?;
                 Ok(secrets)
             }
@@ -76,11 +78,29 @@ fn random_text<const N: usize>(entropy: &dyn Entropy) -> Result<String, NoEntrop
     Ok(BASE64_URL_SAFE_NO_PAD.encode(entropy.draw::<N>()?))
 }
 
-/// A new key as PKCS#8 PEM (RFC 7468 §10).
-fn rsa_key() -> Option<String> {
-    let key = KeyPair::generate(KeySize::Rsa2048).ok()?;
-    let der: Pkcs8V1Der<'_> = key.as_der().ok()?;
-    let text = BASE64_STANDARD.encode(der.as_ref());
+/// A new signing key, as `SIGNING_KEY` takes it, for one of the values of `SIGNING_ALGORITHM`.
+///
+/// # Errors
+///
+/// [`NoEntropy`] when the source of randomness fails.
+pub fn signing_key(algorithm: &str, entropy: &dyn Entropy) -> Result<String, NoEntropy> {
+    let random = SystemRandom::new();
+    let pkcs8 = match algorithm {
+        "HS256" => return random_text::<32>(entropy),
+        "ES256" => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
+            .map(|document| document.as_ref().to_vec()),
+        "EdDSA" => Ed25519KeyPair::generate_pkcs8(&random).map(|document| document.as_ref().to_vec()),
+        _ => KeyPair::generate(KeySize::Rsa2048).and_then(|key| {
+            let document: Pkcs8V1Der<'_> = key.as_der()?;
+            Ok(document.as_ref().to_vec())
+        }),
+    };
+    pkcs8.map(|der| pem(&der)).map_err(|_| NoEntropy)
+}
+
+/// A private key as text (RFC 7468 §10).
+fn pem(der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
     let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| str::from_utf8(line).ok()).collect();
-    Some(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n")))
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
 }

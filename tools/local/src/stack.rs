@@ -1,7 +1,7 @@
 //! Starts the parts, in their order.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,6 +18,7 @@ use auth_dynamodb::store::Store;
 use auth_dynamodb::user::Creation;
 use auth_password::hasher::{Hasher, Parameters};
 use auth_password::password::{MIN_LENGTH, Password};
+use axum::http::Uri;
 use tokio::net::TcpListener;
 
 use crate::clock::LocalClock;
@@ -46,7 +47,7 @@ pub struct Options {
     /// The embedded database's port; 0 for any.
     pub dynamodb_port: u16,
     /// Another engine instead of the embedded one.
-    pub dynamodb_endpoint: Option<String>,
+    pub dynamodb_endpoint: Option<Uri>,
     /// How long the gateway serves an authorizer's answer again.
     pub authorizer_ttl: Duration,
     /// Variables of the functions, before those that the stack sets by itself.
@@ -97,6 +98,9 @@ pub enum StartError {
         "the table has a user \"{DEMO_USER}\" whose password is not known here: start with the --data FILE of that time"
     )]
     UnknownDemoPassword,
+    /// Not where a `DynamoDB` can be.
+    #[error("--dynamodb-endpoint {0}: expected a URL such as http://127.0.0.1:8000")]
+    Endpoint(Uri),
     /// The embedded engine.
     #[error("the embedded database: {0}")]
     Engine(String),
@@ -127,9 +131,10 @@ impl Stack {
         let listener = listen(options.port).await?;
         let gateway = listener.local_addr().map_err(|reason| StartError::Port { port: options.port, reason })?;
         let entropy = Arc::clone(&options.entropy);
+        let algorithm = (options.variables)("SIGNING_ALGORITHM").unwrap_or_default();
         let secrets = match &options.data {
-            Some(data) => Secrets::beside(data, entropy.as_ref())?,
-            None => Secrets::generate(entropy.as_ref())?,
+            Some(data) => Secrets::beside(data, &algorithm, entropy.as_ref())?,
+            None => Secrets::generate(&algorithm, entropy.as_ref())?,
         };
         let clock = Arc::new(LocalClock::new(Arc::clone(&options.clock)));
         let variables = variables(&options, gateway, &secrets)?;
@@ -171,30 +176,29 @@ fn variables(
     secrets: &Secrets,
 ) -> Result<HashMap<&'static str, String>, StartError> {
     let given = |name: &str, default: &str| (options.variables)(name).unwrap_or_else(|| default.to_owned());
-    let algorithm = given("SIGNING_ALGORITHM", "RS256");
     let signing_key = given("SIGNING_KEY", &secrets.signing_key);
-    let key_variables = HashMap::from([("SIGNING_KEY", signing_key), ("SIGNING_ALGORITHM", algorithm)]);
-    let look_up = |name: &str| key_variables.get(name).cloned();
-    let signing_key = Variables::new(&look_up).signing_key()?;
-    let jwks = serde_json::json!({"keys": [signing_key.jwk()]}).to_string();
-    let mut variables = key_variables;
-    variables.extend([
+    let look_up =
+        |name: &str| if name == "SIGNING_KEY" { Some(signing_key.clone()) } else { (options.variables)(name) };
+    let jwks = serde_json::json!({"keys": [Variables::new(&look_up).signing_key()?.jwk()]}).to_string();
+    Ok(HashMap::from([
         ("TABLE_NAME", given("TABLE_NAME", "countersign")),
         ("ISSUER", format!("http://{gateway}")),
         ("AUDIENCE", given("AUDIENCE", "local-api")),
         ("ROUTE_POLICY", given("ROUTE_POLICY", ROUTE_POLICY)),
         ("REFRESH_KEYS", secrets.refresh_keys.clone()),
+        ("SIGNING_KEY", signing_key),
         ("JWKS", jwks),
-    ]);
-    Ok(variables)
+    ]))
 }
 
 async fn connect(options: &Options, table: String) -> Result<(String, Store), StartError> {
     let endpoint = match &options.dynamodb_endpoint {
-        Some(endpoint) if !is_loopback(endpoint) => {
-            return Ok((endpoint.clone(), Store::at(endpoint, table).await));
+        Some(endpoint) if is_on_loopback(endpoint) => endpoint.to_string(),
+        Some(endpoint) if endpoint.host().is_some() && endpoint.scheme().is_some() => {
+            let endpoint = endpoint.to_string();
+            return Ok((endpoint.clone(), Store::at(&endpoint, table).await));
         }
-        Some(endpoint) => endpoint.clone(),
+        Some(endpoint) => return Err(StartError::Endpoint(endpoint.clone())),
         None => {
             let listener = listen(options.dynamodb_port).await?;
             let address = engine::serve(listener, engine::open(options.data.as_deref())?)?;
@@ -205,8 +209,9 @@ async fn connect(options: &Options, table: String) -> Result<(String, Store), St
     Ok((endpoint, store))
 }
 
-fn is_loopback(endpoint: &str) -> bool {
-    ["http://127.", "http://localhost", "http://[::1]"].iter().any(|start| endpoint.starts_with(start))
+fn is_on_loopback(endpoint: &Uri) -> bool {
+    let host = endpoint.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn functions(
