@@ -1,7 +1,9 @@
 //! The rules of Countersign: tokens, keys, sessions and their rotation.
 //!
-//! Nothing here does I/O, waits or reads a clock: `now` is an argument, random bytes come from an
-//! [`entropy::Entropy`], and the store is told what to write by [`rotation::Rotation`].
+//! Nothing here talks to the network or waits: `now` is an argument, random bytes come from an [`entropy::Entropy`], and the
+//! store is told what to write by [`rotation::Rotation`]. What touches the process's surroundings is one function each, for
+//! `main` to pass in: [`time::SystemClock`], [`entropy::OsEntropy`], [`config::environment`] and, at start,
+//! [`config::Variables::document`].
 
 pub mod claims;
 pub mod config;

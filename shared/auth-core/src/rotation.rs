@@ -194,6 +194,8 @@ impl<'a> Rotation<'a> {
             Judgement::Repeat(child) => granted(Decision::Repeat, session, child),
             Judgement::Ended(cause) => refused(Refusal::Ended(cause)),
             Judgement::Expired => refused(Refusal::Expired),
+            // Its one condition cannot fail on a session that has not ended: a store that says so is not believed twice.
+            Judgement::Replayed { .. } if self.judged > JUDGEMENTS + 1 => Step::Over(Outcome::Busy),
             Judgement::Replayed { behind } => {
                 self.pending = Pending::End { behind };
                 Step::Write(Write::End(self.end()))
@@ -614,6 +616,19 @@ mod tests {
         });
         assert_eq!(outcome, Outcome::Refused(Refusal::Replayed { behind: 3 }));
         assert_eq!(store.session().ended, Some(End { cause: EndCause::Replay, at: NOW + WINDOW }));
+    }
+
+    #[test]
+    fn a_store_that_never_ends_a_session_is_not_asked_for_ever() {
+        let session = Session { previous: Some(nonce(7)), newest: child(8, 8, NOW), ..login() };
+        let presented = Presented::for_test(session.user_id, session.id, 1, nonce(1));
+        let policy = policy();
+        let (mut rotation, _) = Rotation::begin(&presented, nonce(99), &policy, NOW);
+        let mut writes = 1;
+        while let Step::Write(_) = rotation.resume(Written::Refused(Some(session.clone()))) {
+            writes += 1;
+        }
+        assert_eq!(writes, 4);
     }
 
     #[test]
