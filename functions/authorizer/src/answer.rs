@@ -50,9 +50,9 @@ struct Context {
 
 impl Answer {
     /// Opens a stage, but for some routes. A Deny wins over every Allow, so the order does not matter.
-    pub(crate) fn new<'a>(claims: &AccessClaims, stage: &str, closed: impl Iterator<Item = &'a Route>) -> Self {
+    pub(crate) fn new(claims: &AccessClaims, stage: &str, closed: &[&Route]) -> Self {
         let mut statement = vec![Statement::new(Effect::Allow, vec![format!("{stage}/*")])];
-        let denied: Vec<String> = closed.map(|route| format!("{stage}/{route}")).collect();
+        let denied: Vec<String> = closed.iter().map(|route| format!("{stage}/{route}")).collect();
         if !denied.is_empty() {
             statement.push(Statement::new(Effect::Deny, denied));
         }

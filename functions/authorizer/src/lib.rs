@@ -8,7 +8,6 @@ mod event;
 
 use std::sync::Arc;
 
-use auth_core::claims::AccessClaims;
 use auth_core::jwt::Rejection;
 use auth_core::time::{Clock, UnixTime};
 use lambda_runtime::Diagnostic;
@@ -16,7 +15,8 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::config::Config;
-use crate::event::{MethodArn, TokenRequest, bearer};
+use crate::event::{TokenRequest, bearer};
+use crate::policy::Route;
 
 /// The function and what it holds.
 pub struct App {
@@ -58,14 +58,11 @@ impl App {
         let request = TokenRequest::read(event).ok_or(Unauthorized::UnknownEvent)?;
         let token = bearer(request.authorization).ok_or(Unauthorized::NoBearerToken)?;
         let claims = self.config.verifier.verify(token, now)?;
-        self.log_forbidden(&claims, &request.arn);
-        Ok(Answer::new(&claims, request.arn.stage, self.config.policy.closed_to(&claims)))
-    }
-
-    fn log_forbidden(&self, claims: &AccessClaims, arn: &MethodArn<'_>) {
-        if self.config.policy.closed_to(claims).any(|route| route.matches(arn.method, arn.path)) {
+        let closed: Vec<&Route> = self.config.policy.closed_to(&claims).collect();
+        if closed.iter().any(|route| route.matches(request.arn.method, request.arn.path)) {
             tracing::info!(event = "forbidden", sub = claims.sub, sid = claims.sid);
         }
+        Ok(Answer::new(&claims, request.arn.stage, &closed))
     }
 }
 

@@ -95,16 +95,8 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn credentials(&self, name: &LoginName) -> Result<Option<Credentials>, StoreError> {
-        let found = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::login(name).item()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk("GetItem", &error))?;
-        let record: Option<LoginRecord> = found.item.map(|item| item::read("login", item)).transpose()?;
+        let found = self.item(Key::login(name)).await?;
+        let record: Option<LoginRecord> = found.map(|item| item::read("login", item)).transpose()?;
         record.map_or(Ok(None), LoginRecord::credentials)
     }
 

@@ -52,16 +52,8 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn session(&self, user_id: UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
-        let found = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::session(user_id, id).item()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk("GetItem", &error))?;
-        found.item.map(|item| read(user_id, id, item)).transpose()
+        let found = self.item(Key::session(user_id, id)).await?;
+        found.map(|item| read(user_id, id, item)).transpose()
     }
 
     /// Carries out one step of a rotation: one conditional write, the item asked for in either case.

@@ -9,6 +9,9 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 
+use crate::error::StoreError;
+use crate::item::{Item, Key};
+
 /// How long one call may take, with its repetitions: a refresh makes four in a row at most, in the ten seconds that a
 /// request lives.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
@@ -51,6 +54,20 @@ impl Store {
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("local", "local", None, None, "loopback"));
         Self::with_timeouts(config, table, TimeoutConfig::disabled())
+    }
+
+    /// Reads an item, strongly consistent: one call.
+    pub(crate) async fn item(&self, key: Key) -> Result<Option<Item>, StoreError> {
+        let found = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key.item()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk("GetItem", &error))?;
+        Ok(found.item)
     }
 
     fn new(config: Builder, table: String) -> Self {

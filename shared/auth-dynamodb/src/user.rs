@@ -30,16 +30,8 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let found = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::user(id).item()))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk("GetItem", &error))?;
-        found.item.map(|item| read(id, item)).transpose()
+        let found = self.item(Key::user(id)).await?;
+        found.map(|item| read(id, item)).transpose()
     }
 
     /// Creates a user under a login name, both or neither: one transaction.

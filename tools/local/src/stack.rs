@@ -221,18 +221,11 @@ fn functions(
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Functions, ConfigError> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
-    let parts = || (store.clone(), Arc::clone(&clock), Arc::clone(entropy));
-    let login = {
-        let (store, clock, entropy) = parts();
-        login::App::new(login::config::Config::from_variables(variables)?, store, clock, entropy)
-    };
-    let refresh = {
-        let (store, clock, entropy) = parts();
-        refresh::App::new(refresh::config::Config::from_variables(variables)?, store, clock, entropy)
-    };
+    let login = login::config::Config::from_variables(variables)?;
+    let refresh = refresh::config::Config::from_variables(variables)?;
     Ok(Functions {
-        login,
-        refresh,
+        login: login::App::new(login, store.clone(), Arc::clone(&clock), Arc::clone(entropy)),
+        refresh: refresh::App::new(refresh, store.clone(), Arc::clone(&clock), Arc::clone(entropy)),
         sessions: sessions::App,
         discovery: discovery::App::from_variables(variables)?,
         authorizer: authorizer::App::new(authorizer::config::Config::from_variables(variables)?, clock),
