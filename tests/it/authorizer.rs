@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use local::gateway::ROUTES;
+use local::surface::{Attachment, Surface};
 use reqwest::Method;
 use serde_json::json;
 
@@ -84,7 +85,8 @@ async fn a_missing_scope_is_a_403_that_a_refresh_does_not_help() {
 async fn a_cached_answer_is_right_until_it_is_old() {
     let policy = r#"{"routes":[{"method":"POST","path":"/me","all_scopes":["notes"]}]}"#;
     let variables = [("ROUTE_POLICY", policy)];
-    let api = Api::start_ttl(engine().await, &variables, Duration::from_secs(300)).await;
+    let attachment = Attachment { ttl: Duration::from_secs(300), ..Attachment::new(Surface::RestToken) };
+    let api = Api::start_behind(attachment, None, engine().await, &variables).await;
     let login = json!({"username": "demo", "password": api.password, "scope": "profile"});
     let access = api.post("/login", &login).await.tokens().access;
     let bearer = format!("Bearer {access}");

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use local::gateway::{GatewayResponse, ROUTES};
+use local::gateway::ROUTES;
+use local::response::GatewayResponse;
 use serde_json::Value;
 
 use crate::template::{TEMPLATE, events, functions, parse};

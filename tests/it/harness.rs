@@ -11,6 +11,7 @@ use auth_core::time::{ManualClock, UnixTime};
 use auth_dynamodb::store::Store;
 use local::clock::LocalClock;
 use local::stack::{DEMO_USER, Options, Stack};
+use local::surface::{Attachment, Surface};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -85,13 +86,15 @@ impl Api {
     }
 
     pub(crate) async fn start_on(endpoint: String, variables: &[(&'static str, &str)]) -> Self {
-        Self::start_ttl(endpoint, variables, Duration::ZERO).await
+        Self::start_behind(Attachment::new(Surface::RestToken), None, endpoint, variables).await
     }
 
-    pub(crate) async fn start_ttl(
+    /// Behind a gateway of some kind, in a stage.
+    pub(crate) async fn start_behind(
+        attachment: Attachment,
+        stage: Option<&str>,
         endpoint: String,
         variables: &[(&'static str, &str)],
-        authorizer_ttl: Duration,
     ) -> Self {
         crate::log::capture();
         let table = table_name();
@@ -104,7 +107,8 @@ impl Api {
             data: None,
             dynamodb_port: 0,
             dynamodb_endpoint: Some(endpoint.parse().unwrap()),
-            authorizer_ttl,
+            attachment,
+            stage: stage.map(str::to_owned),
             variables: Box::new(move |name| variables.get(name).cloned()),
             clock: Arc::new(ManualClock::new(START)),
             entropy,
@@ -112,7 +116,7 @@ impl Api {
         .await
         .unwrap();
         let api = Self {
-            url: format!("http://{}", stack.gateway),
+            url: stack.url.clone(),
             clock: Arc::clone(&stack.clock),
             store: stack.store.clone(),
             password: stack.secrets.demo_password.clone(),

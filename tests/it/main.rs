@@ -15,6 +15,8 @@ mod gateway;
 mod harness;
 mod log;
 mod login;
+mod policy;
 mod rie;
+mod surfaces;
 mod template;
 mod wire;

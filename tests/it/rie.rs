@@ -16,6 +16,7 @@ use auth_core::entropy::OsEntropy;
 use auth_core::time::{Clock as _, SystemClock};
 use local::secrets::Secrets;
 use local::stack::{DEMO_USER, Options, Stack};
+use local::surface::{Attachment, Surface};
 use serde_json::{Value, json};
 
 use crate::harness::table_name;
@@ -102,7 +103,8 @@ impl Bench {
             data: None,
             dynamodb_port: 0,
             dynamodb_endpoint: Some(endpoint.parse().unwrap()),
-            authorizer_ttl: Duration::ZERO,
+            attachment: Attachment::new(Surface::RestToken),
+            stage: None,
             variables: {
                 let table = table.clone();
                 Box::new(move |name| (name == "TABLE_NAME").then(|| table.clone()))

@@ -1,16 +1,41 @@
-//! What API Gateway is told: an IAM policy and the caller's context.
+//! What API Gateway is told: an IAM policy or one word, and the caller's context.
 
 use auth_core::claims::AccessClaims;
 use serde::Serialize;
 
-use crate::policy::Route;
+use crate::arn::MethodArn;
+use crate::policy::Extent;
 
-/// The answer of a Lambda authorizer. The gateway caches it for every route of the stage, so it is right for all.
+/// The longest answer that API Gateway takes, in bytes (its quotas name 8 KB for HTTP APIs; others are no wider).
+const MAX_LENGTH: usize = 8 * 1024;
+
+/// The longest resource of a policy that API Gateway takes, in characters.
+const MAX_RESOURCE_LENGTH: usize = 512;
+
+/// The answer of a Lambda authorizer.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// For every kind of gateway.
+    Policy(PolicyAnswer),
+    /// For HTTP APIs with payload format 2.0 that are set to simple responses.
+    Simple(SimpleAnswer),
+}
+
+/// An IAM policy. The gateway may keep it for every route of the stage, so it is right for all of them.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct PolicyAnswer {
     principal_id: String,
     policy_document: PolicyDocument,
+    context: Context,
+}
+
+/// A yes or no to one request.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SimpleAnswer {
+    is_authorized: bool,
     context: Context,
 }
 
@@ -49,13 +74,43 @@ struct Context {
 }
 
 impl Answer {
-    /// Opens a stage, but for some routes. A Deny wins over every Allow, so the order does not matter.
-    pub(crate) fn new(claims: &AccessClaims, stage: &str, closed: &[&Route]) -> Self {
-        let mut statement = vec![Statement::new(Effect::Allow, vec![format!("{stage}/*")])];
-        let denied: Vec<String> = closed.iter().map(|route| format!("{stage}/{route}")).collect();
-        if !denied.is_empty() {
-            statement.push(Statement::new(Effect::Deny, denied));
+    /// A yes or no.
+    pub(crate) fn simple(claims: &AccessClaims, is_authorized: bool) -> Self {
+        Self::Simple(SimpleAnswer { is_authorized, context: Context::new(claims) })
+    }
+
+    /// A policy for all that the claims may do, as far as API Gateway takes one of that length; else for this request.
+    pub(crate) fn policy(claims: &AccessClaims, arn: &MethodArn<'_>, extent: &Extent, is_authorized: bool) -> Self {
+        let whole = PolicyAnswer::new(claims, everything(arn.stage, extent));
+        let length = serde_json::to_vec(&whole).map_or(usize::MAX, |json| json.len());
+        if length <= MAX_LENGTH {
+            return Self::Policy(whole);
         }
+        tracing::debug!(length, "a policy for this request alone: one for all routes is too long");
+        Self::Policy(PolicyAnswer::new(claims, vec![this_alone(arn, is_authorized)]))
+    }
+}
+
+/// A Deny wins over every Allow, so the order does not matter.
+fn everything(stage: &str, extent: &Extent) -> Vec<Statement> {
+    let resources = |targets: &[String]| targets.iter().map(|target| format!("{stage}/{target}")).collect();
+    let allow = Statement::new(Effect::Allow, resources(&extent.allowed));
+    let deny = Statement::new(Effect::Deny, resources(&extent.denied));
+    [allow, deny].into_iter().filter(|statement| !statement.resource.is_empty()).collect()
+}
+
+/// The caller wrote the path: what would mean more than itself in a policy opens nothing.
+fn this_alone(arn: &MethodArn<'_>, is_authorized: bool) -> Statement {
+    let is_literal = arn.text.len() <= MAX_RESOURCE_LENGTH && !arn.text.contains(['*', '?', '{']);
+    match (is_authorized, is_literal) {
+        (true, true) => Statement::new(Effect::Allow, vec![arn.text.to_owned()]),
+        (false, true) => Statement::new(Effect::Deny, vec![arn.text.to_owned()]),
+        (_, false) => Statement::new(Effect::Deny, vec![format!("{}/*", arn.stage)]),
+    }
+}
+
+impl PolicyAnswer {
+    fn new(claims: &AccessClaims, statement: Vec<Statement>) -> Self {
         Self {
             principal_id: claims.sub.clone(),
             policy_document: PolicyDocument { version: "2012-10-17", statement },

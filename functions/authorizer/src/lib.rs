@@ -1,10 +1,10 @@
 //! The API Gateway authorizer: one signature check, no database call, one answer that is right for every route.
 
 pub mod answer;
+pub mod arn;
 pub mod config;
+pub mod event;
 pub mod policy;
-
-mod event;
 
 use std::sync::Arc;
 
@@ -15,8 +15,10 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::config::Config;
-use crate::event::{TokenRequest, bearer};
-use crate::policy::Route;
+use crate::event::{NoToken, Question};
+
+/// The one error text of which API Gateway makes a 401; of every other it makes a 500.
+pub const UNAUTHORIZED: &str = "Unauthorized";
 
 /// The function and what it holds.
 pub struct App {
@@ -27,12 +29,12 @@ pub struct App {
 /// Why nobody was let in. For the log: the gateway is told one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unauthorized {
-    /// The event is none of a TOKEN authorizer, or its ARN is none.
+    /// The event is none of a Lambda authorizer, or its ARN is none.
     #[error("unknown event")]
     UnknownEvent,
-    /// The header field does not hold one bearer token.
-    #[error("no bearer token")]
-    NoBearerToken,
+    /// There is no token to check.
+    #[error(transparent)]
+    NoToken(#[from] NoToken),
     /// The token is not believed.
     #[error(transparent)]
     Rejected(#[from] Rejection),
@@ -55,20 +57,23 @@ impl App {
     }
 
     fn answer(&self, event: &Value, now: UnixTime) -> Result<Answer, Unauthorized> {
-        let request = TokenRequest::read(event).ok_or(Unauthorized::UnknownEvent)?;
-        let token = bearer(request.authorization).ok_or(Unauthorized::NoBearerToken)?;
+        let question = Question::read(event).ok_or(Unauthorized::UnknownEvent)?;
+        let token = question.token(self.config.websocket_token_parameter.as_deref())?;
         let claims = self.config.verifier.verify(token, now)?;
-        let closed: Vec<&Route> = self.config.policy.closed_to(&claims).collect();
-        if closed.iter().any(|route| route.matches(request.arn.method, request.arn.path)) {
+        let admitted = self.config.policy.admits(&claims, question.arn.target);
+        if !admitted {
             tracing::info!(event = "forbidden", sub = claims.sub, sid = claims.sid);
         }
-        Ok(Answer::new(&claims, request.arn.stage, &closed))
+        if self.config.simple_responses && question.takes_simple_answer() {
+            return Ok(Answer::simple(&claims, admitted));
+        }
+        Ok(Answer::policy(&claims, &question.arn, &self.config.policy.extent(&claims), admitted))
     }
 }
 
-/// What Lambda reports of an error. API Gateway makes a 401 of exactly this message, and a 500 of every other.
+/// What Lambda reports of an error.
 impl From<Unauthorized> for Diagnostic {
     fn from(_: Unauthorized) -> Self {
-        Self { error_type: "Unauthorized".to_owned(), error_message: "Unauthorized".to_owned() }
+        Self { error_type: UNAUTHORIZED.to_owned(), error_message: UNAUTHORIZED.to_owned() }
     }
 }

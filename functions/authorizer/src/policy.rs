@@ -1,30 +1,35 @@
 //! What routes ask for, beyond a good access token.
 
-use std::fmt;
-
 use auth_core::claims::AccessClaims;
 use auth_core::scope::Scope;
 use serde::Deserialize;
 
-/// The most that all patterns of a policy may add up to, in characters: as many fit into an IAM policy of 8 KB together
-/// with the ARN that each is written behind.
-const MAX_TOTAL_LENGTH: usize = 7 * 1024;
+use crate::arn::{CONNECT, METHODS, Target};
 
-/// What stands around a pattern in the policy, at the most: quotes, comma, an ARN with a stage of 128 characters, a method.
-const ARN_LENGTH: usize = 216;
-
-/// The methods of API Gateway, and all of them. A misspelt one would leave its route open.
-const METHODS: [&str; 8] = ["*", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
-
-/// The longest pattern of one route.
+/// The longest pattern of one route. With the longest stage before it, a resource stays below the 512 characters that
+/// API Gateway takes.
 const MAX_PATTERN_LENGTH: usize = 256;
 
-/// The routes that ask for something. A request must satisfy every route that matches it; one that none matches takes a
-/// good access token and no more.
+/// The routes that ask for something. A request must satisfy every route that matches it.
+///
+/// ```json
+/// {"routes": [{"method": "GET", "path": "/orders/*", "all_scopes": ["orders:read"]}], "unmatched": "deny"}
+/// ```
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RoutePolicy {
     routes: Vec<Route>,
+    #[serde(default)]
+    unmatched: Unmatched,
+}
+
+/// What becomes of a good access token where no route matches.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+enum Unmatched {
+    #[default]
+    Allow,
+    Deny,
 }
 
 /// What one route asks for.
@@ -34,9 +39,10 @@ pub struct RoutePolicy {
 /// ```
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Route {
+struct Route {
+    /// A method of API Gateway, `*` for all of them, or `$connect`, which opens a WebSocket and has no path.
     method: String,
-    path: Pattern,
+    path: Option<Pattern>,
     #[serde(default)]
     all_scopes: Vec<String>,
     #[serde(default)]
@@ -51,7 +57,7 @@ pub struct Route {
 /// policy that the gateway caches says exactly what this one says.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Pattern(String);
+struct Pattern(String);
 
 /// Why a route policy cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -60,17 +66,20 @@ pub enum PolicyError {
     #[error("{0}")]
     Json(#[from] serde_json::Error),
     /// A method that is none.
-    #[error("route {0}: the method must be one of {METHODS:?}")]
+    #[error("route {0}: the method must be one of {METHODS:?}, \"*\" or \"{CONNECT}\"")]
     Method(usize),
+    /// A method without a path, or `$connect` with one.
+    #[error("route {0}: every method has a path but \"{CONNECT}\", which has none")]
+    Path(usize),
     /// A scope or role that no token can have.
     #[error("route {0}: a scope or role is one word (RFC 6749 §3.3)")]
     Word(usize),
-    /// A route that asks for nothing.
-    #[error("route {0}: names no scope and no role")]
+    /// A route that asks for nothing, where that is what every other request needs, too.
+    #[error("route {0}: names no scope and no role, which says something only with \"unmatched\": \"deny\"")]
     AsksNothing(usize),
-    /// More than a policy of the gateway can hold.
-    #[error("the routes are too many or too long for one IAM policy of 8 KB")]
-    TooLong,
+    /// No request would ever pass.
+    #[error("\"unmatched\": \"deny\" without a route denies everything")]
+    DeniesAll,
 }
 
 impl RoutePolicy {
@@ -82,33 +91,57 @@ impl RoutePolicy {
     pub fn parse(json: &str) -> Result<Self, PolicyError> {
         let policy: Self = serde_json::from_str(json)?;
         for (at, route) in policy.routes.iter().enumerate() {
-            if !METHODS.contains(&route.method.as_str()) {
-                return Err(PolicyError::Method(at));
-            }
-            let mut asked = route.asked().peekable();
-            if asked.peek().is_none() {
-                return Err(PolicyError::AsksNothing(at));
-            }
-            if !asked.all(is_word) {
-                return Err(PolicyError::Word(at));
-            }
+            route.check(at, policy.unmatched)?;
         }
-        let length: usize = policy.routes.iter().map(|route| route.path.0.len() + ARN_LENGTH).sum();
-        if length > MAX_TOTAL_LENGTH { Err(PolicyError::TooLong) } else { Ok(policy) }
+        if policy.unmatched == Unmatched::Deny && policy.routes.is_empty() {
+            return Err(PolicyError::DeniesAll);
+        }
+        Ok(policy)
     }
 
-    /// The routes whose demands these claims do not meet.
-    pub fn closed_to<'a>(&'a self, claims: &'a AccessClaims) -> impl Iterator<Item = &'a Route> {
-        self.routes.iter().filter(|route| !route.admits(claims))
+    /// Whether these claims may make this request.
+    pub fn admits(&self, claims: &AccessClaims, target: Target<'_>) -> bool {
+        let mut matching = self.routes.iter().filter(|route| route.matches(target)).peekable();
+        (matching.peek().is_some() || self.unmatched == Unmatched::Allow) && matching.all(|route| route.admits(claims))
+    }
+
+    /// The same for every request at once: what IAM is to allow, and what of that it is to deny.
+    pub(crate) fn extent(&self, claims: &AccessClaims) -> Extent {
+        let targets = |admitted: bool| {
+            let routes = self.routes.iter().filter(move |route| route.admits(claims) == admitted);
+            routes.flat_map(Route::targets).collect()
+        };
+        let allowed = match self.unmatched {
+            Unmatched::Allow => vec!["*".to_owned()],
+            Unmatched::Deny => targets(true),
+        };
+        Extent { allowed, denied: targets(false) }
     }
 }
 
-/// Whether a token can have this scope or role.
-fn is_word(word: &str) -> bool {
-    !word.is_empty() && !word.contains(' ') && Scope::parse(word).is_ok()
+/// Patterns of what stands behind the stage in an ARN. A request is admitted if one of `allowed` and none of `denied`
+/// matches it.
+#[derive(Debug)]
+pub(crate) struct Extent {
+    pub(crate) allowed: Vec<String>,
+    pub(crate) denied: Vec<String>,
 }
 
 impl Route {
+    fn check(&self, at: usize, unmatched: Unmatched) -> Result<(), PolicyError> {
+        if !(METHODS.contains(&self.method.as_str()) || self.method == "*" || self.method == CONNECT) {
+            return Err(PolicyError::Method(at));
+        }
+        if self.path.is_none() != (self.method == CONNECT) {
+            return Err(PolicyError::Path(at));
+        }
+        let mut asked = self.asked().peekable();
+        if asked.peek().is_none() && unmatched == Unmatched::Allow {
+            return Err(PolicyError::AsksNothing(at));
+        }
+        if asked.all(is_word) { Ok(()) } else { Err(PolicyError::Word(at)) }
+    }
+
     fn asked(&self) -> impl Iterator<Item = &str> {
         let words = [&self.all_scopes, &self.any_scopes, &self.all_roles, &self.any_roles];
         words.into_iter().flatten().map(String::as_str)
@@ -121,17 +154,33 @@ impl Route {
             && (self.any_roles.is_empty() || self.any_roles.iter().any(|word| claims.roles.contains(word)))
     }
 
-    /// Whether a request is for this route.
-    pub fn matches(&self, method: &str, path: &str) -> bool {
-        (self.method == "*" || self.method == method) && self.path.matches(path)
+    fn matches(&self, target: Target<'_>) -> bool {
+        match (target, &self.path) {
+            (Target::Connect, None) => true,
+            (Target::Http { method, path }, Some(pattern)) => {
+                self.methods().any(|own| own == method) && pattern.matches(path)
+            }
+            _ => false,
+        }
+    }
+
+    /// One by one, because IAM's `*` would run on into the path: `*/me` is `GET/other/me`, too.
+    fn methods(&self) -> impl Iterator<Item = &'static str> {
+        METHODS.into_iter().filter(|method| self.method == "*" || self.method == *method)
+    }
+
+    /// As they stand in an ARN behind the stage.
+    fn targets(&self) -> Vec<String> {
+        match &self.path {
+            None => vec![CONNECT.to_owned()],
+            Some(Pattern(path)) => self.methods().map(|method| format!("{method}{path}")).collect(),
+        }
     }
 }
 
-/// `METHOD/path`, as it stands in an ARN.
-impl fmt::Display for Route {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}{}", self.method, self.path.0)
-    }
+/// Whether a token can have this scope or role.
+fn is_word(word: &str) -> bool {
+    !word.is_empty() && !word.contains(' ') && Scope::parse(word).is_ok()
 }
 
 impl Pattern {
@@ -201,6 +250,14 @@ mod tests {
             (r#"{"routes":[{"method":"get","path":"/me","all_scopes":["a"]}]}"#, "route 0: the method"),
             (r#"{"routes":[{"method":"DELET","path":"/me","all_scopes":["a"]}]}"#, "route 0: the method"),
             (r#"{"routes":[{"method":"GET","path":"/me"}]}"#, "route 0: names no scope"),
+            (r#"{"routes":[{"method":"GET","path":"/me"}],"unmatched":"allow"}"#, "route 0: names no scope"),
+            (r#"{"routes":[{"method":"GET","path":"/me"}],"unmatched":"deny"}"#, ""),
+            (r#"{"routes":[],"unmatched":"deny"}"#, "denies everything"),
+            (r#"{"routes":[],"unmatched":"forbid"}"#, "unknown variant `forbid`"),
+            (r#"{"routes":[{"method":"$connect","all_scopes":["a"]}]}"#, ""),
+            (r#"{"routes":[{"method":"$connect","path":"/","all_scopes":["a"]}]}"#, "which has none"),
+            (r#"{"routes":[{"method":"$default","all_scopes":["a"]}]}"#, "route 0: the method"),
+            (r#"{"routes":[{"method":"GET","all_scopes":["a"]}]}"#, "has a path"),
             (r#"{"routes":[{"method":"GET","path":"/me","any_scopes":["a b"]}]}"#, "route 0: a scope or role"),
             (r#"{"routes":[{"method":"GET","path":"/me","any_roles":["a",""]}]}"#, "route 0: a scope or role"),
             (r#"{"routes":[{"method":"GET","path":"me","all_scopes":["a"]}]}"#, "begins with a slash"),
@@ -213,16 +270,5 @@ mod tests {
             let error = RoutePolicy::parse(json).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains(expected) && error.is_empty() == expected.is_empty(), "{json}: {error}");
         }
-    }
-
-    #[test]
-    fn both_sides_of_the_length() {
-        let policy = |routes: usize| {
-            let path = format!("/{}", "x".repeat(127));
-            let route = format!(r#"{{"method":"GET","path":"{path}","all_scopes":["a"]}}"#);
-            RoutePolicy::parse(&format!(r#"{{"routes":[{}]}}"#, vec![route; routes].join(",")))
-        };
-        assert!(policy(20).is_ok());
-        assert!(matches!(policy(21), Err(PolicyError::TooLong)));
     }
 }

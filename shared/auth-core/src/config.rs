@@ -101,6 +101,20 @@ impl<'a> Variables<'a> {
         self.parsed(name, "a JSON object, or the path of a file with one", read)
     }
 
+    /// A variable that is `on` or `off`; `off` if it is absent.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] when it is anything else.
+    pub fn switch(&self, name: &'static str) -> Result<bool, ConfigError> {
+        let parse = |value: &str| match value {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
+        };
+        Ok(self.parsed(name, "on or off", parse)?.unwrap_or(false))
+    }
+
     fn seconds(&self, name: &'static str, default: Duration) -> Result<Duration, ConfigError> {
         let parse = |value: &str| value.parse::<u32>().ok().map(|seconds| Duration::from_secs(seconds.into()));
         Ok(self.parsed(name, "a whole number of seconds", parse)?.unwrap_or(default))

@@ -1,26 +1,27 @@
-//! The events that a REST API sends: to functions in proxy integration, and to a TOKEN authorizer.
+//! The events that API Gateway sends, to functions and to authorizers, member by member as it sends them.
 
 use std::net::IpAddr;
 
 use auth_core::time::UnixTime;
+use axum::http::header::COOKIE;
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
-const ACCOUNT: &str = "123456789012";
-const API: &str = "localstack0";
-const REGION: &str = "us-east-1";
-const STAGE: &str = "local";
+use crate::stage::{API, Stage};
 
-/// The ARN of one request, as authorizers and policies see it.
-pub(crate) fn method_arn(parts: &Parts) -> String {
-    format!("arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{STAGE}/{}{}", parts.method, parts.uri.path())
-}
-
-/// The event of a TOKEN authorizer.
-pub(crate) fn token(arn: &str, token: &str) -> Value {
-    json!({"type": "TOKEN", "methodArn": arn, "authorizationToken": token})
+/// A request on its way through the gateway.
+pub(crate) struct Exchange<'a> {
+    pub(crate) parts: &'a Parts,
+    pub(crate) stage: &'a Stage,
+    /// The path within the API, without the stage.
+    pub(crate) path: &'a str,
+    /// The route that matched, such as `/sessions/{sid}`.
+    pub(crate) resource: &'a str,
+    /// What stands for its parameters.
+    pub(crate) parameters: Map<String, Value>,
+    pub(crate) received: &'a Received,
 }
 
 /// What the gateway knows of a request besides what was sent.
@@ -30,48 +31,156 @@ pub(crate) struct Received {
     pub(crate) from: IpAddr,
 }
 
-/// The event of a proxy integration. `authorizer` is what the authorizer handed on.
-pub(crate) fn proxy(
-    resource: &str,
-    parts: &Parts,
-    body: &[u8],
-    received: &Received,
-    authorizer: Option<&Map<String, Value>>,
-) -> Value {
-    let headers = multi_value(
-        parts
-            .headers
-            .iter()
-            .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())),
-    );
-    let query = multi_value(form_pairs(parts.uri.query().unwrap_or_default()));
-    let (body, base64) = text_or_base64(body);
-    json!({
-        "resource": resource,
-        "path": parts.uri.path(),
-        "httpMethod": parts.method.as_str(),
-        "headers": last_values(&headers),
-        "multiValueHeaders": headers,
-        "queryStringParameters": last_values(&query),
-        "multiValueQueryStringParameters": query,
-        "pathParameters": null,
-        "stageVariables": null,
-        "requestContext": {
-            "accountId": ACCOUNT,
+impl Exchange<'_> {
+    /// The ARN of the request, as authorizers and policies see it: with the path that was sent, without the stage's.
+    pub(crate) fn arn(&self) -> String {
+        self.stage.arn(&format!("{}{}", self.parts.method, self.path))
+    }
+
+    pub(crate) fn route_key(&self) -> String {
+        format!("{} {}", self.parts.method, self.resource)
+    }
+
+    /// To a function, in proxy integration: REST APIs, and HTTP APIs with payload format 1.0. `authorizer` is what the
+    /// authorizer handed on.
+    pub(crate) fn proxy(&self, body: &[u8], authorizer: Option<&Map<String, Value>>) -> Value {
+        let (body, base64) = text_or_base64(body);
+        let context = merged(self.context(), json!({"authorizer": authorizer}));
+        let more = json!({"requestContext": context, "body": body, "isBase64Encoded": base64});
+        merged(self.one(null_if_empty), more)
+    }
+
+    /// To the TOKEN authorizer of a REST API.
+    pub(crate) fn token(&self, token: &str) -> Value {
+        json!({"type": "TOKEN", "methodArn": self.arn(), "authorizationToken": token})
+    }
+
+    /// To the REQUEST authorizer of a REST API.
+    pub(crate) fn request(&self) -> Value {
+        merged(self.one(Value::Object), json!({"type": "REQUEST", "methodArn": self.arn()}))
+    }
+
+    /// To the authorizer of an HTTP API with payload format 1.0.
+    pub(crate) fn http_1(&self, identity: &[String]) -> Value {
+        let identity = (!identity.is_empty()).then(|| identity.join(","));
+        let more = json!({"version": "1.0", "identitySource": identity, "authorizationToken": identity});
+        merged(self.request(), more)
+    }
+
+    /// To the authorizer of an HTTP API with payload format 2.0: names in lower case, several values joined, no cookies
+    /// among the header fields.
+    pub(crate) fn http_2(&self, identity: &[String]) -> Value {
+        let path = format!("{}{}", self.stage.base, self.path);
+        let mut headers = multi_value(self.headers());
+        let cookies = headers.remove(COOKIE.as_str());
+        json!({
+            "version": "2.0",
+            "type": "REQUEST",
+            "routeArn": self.arn(),
+            "identitySource": (!identity.is_empty()).then_some(identity),
+            "routeKey": self.route_key(),
+            "rawPath": path,
+            "rawQueryString": self.parts.uri.query().unwrap_or_default(),
+            "cookies": cookies,
+            "headers": joined(&headers),
+            "queryStringParameters": joined(&multi_value(self.query())),
+            "pathParameters": self.parameters,
+            "requestContext": {
+                "accountId": Stage::account(),
+                "apiId": API,
+                "http": {
+                    "method": self.parts.method.as_str(),
+                    "path": path,
+                    "protocol": "HTTP/1.1",
+                    "sourceIp": self.received.from.to_string(),
+                },
+                "requestId": self.received.id,
+                "routeKey": self.route_key(),
+                "stage": self.stage.name,
+                "timeEpoch": self.received.at.millis(),
+            },
+        })
+    }
+
+    /// To the authorizer of a WebSocket API.
+    pub(crate) fn connect(&self) -> Value {
+        let headers = multi_value(self.headers());
+        let query = multi_value(self.query());
+        json!({
+            "type": "REQUEST",
+            "methodArn": self.stage.arn("$connect"),
+            "headers": last_values(&headers),
+            "multiValueHeaders": headers,
+            "queryStringParameters": last_values(&query),
+            "multiValueQueryStringParameters": query,
+            "stageVariables": {},
+            "requestContext": {
+                "routeKey": "$connect",
+                "eventType": "CONNECT",
+                "messageDirection": "IN",
+                "stage": self.stage.name,
+                "connectedAt": self.received.at.millis(),
+                "requestTimeEpoch": self.received.at.millis(),
+                "identity": {"sourceIp": self.received.from.to_string()},
+                "requestId": self.received.id,
+                "connectionId": self.received.id,
+                "apiId": API,
+            },
+        })
+    }
+
+    /// What all events of format 1.0 share; `map` says how empty maps are written.
+    fn one(&self, map: fn(Map<String, Value>) -> Value) -> Value {
+        let headers = multi_value(self.headers());
+        let query = multi_value(self.query());
+        json!({
+            "resource": self.resource,
+            "path": self.path,
+            "httpMethod": self.parts.method.as_str(),
+            "headers": last_values(&headers),
+            "multiValueHeaders": headers,
+            "queryStringParameters": map(last_values(&query)),
+            "multiValueQueryStringParameters": map(query),
+            "pathParameters": map(self.parameters.clone()),
+            "stageVariables": map(Map::new()),
+            "requestContext": self.context(),
+        })
+    }
+
+    fn context(&self) -> Value {
+        json!({
+            "accountId": Stage::account(),
             "apiId": API,
-            "authorizer": authorizer,
-            "httpMethod": parts.method.as_str(),
-            "identity": {"sourceIp": received.from.to_string(), "userAgent": headers.get("user-agent").map(last)},
-            "path": format!("/{STAGE}{}", parts.uri.path()),
+            "httpMethod": self.parts.method.as_str(),
+            "identity": {"sourceIp": self.received.from.to_string()},
+            "path": format!("{}{}", self.stage.base, self.path),
             "protocol": "HTTP/1.1",
-            "requestId": received.id,
-            "requestTimeEpoch": received.at.millis(),
-            "resourcePath": resource,
-            "stage": STAGE,
-        },
-        "body": body,
-        "isBase64Encoded": base64,
-    })
+            "requestId": self.received.id,
+            "requestTimeEpoch": self.received.at.millis(),
+            "resourcePath": self.resource,
+            "stage": self.stage.name,
+        })
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (String, String)> {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        self.parts.headers.iter().map(move |(name, value)| (name.as_str().to_owned(), text(value.as_bytes())))
+    }
+
+    fn query(&self) -> impl Iterator<Item = (String, String)> {
+        form_urlencoded::parse(self.parts.uri.query().unwrap_or_default().as_bytes()).into_owned()
+    }
+}
+
+fn merged(mut event: Value, more: Value) -> Value {
+    if let (Value::Object(event), Value::Object(more)) = (&mut event, more) {
+        event.extend(more);
+    }
+    event
+}
+
+fn null_if_empty(map: Map<String, Value>) -> Value {
+    if map.is_empty() { Value::Null } else { map.into() }
 }
 
 fn multi_value(pairs: impl Iterator<Item = (String, String)>) -> Map<String, Value> {
@@ -92,8 +201,11 @@ fn last(values: &Value) -> Value {
     values.as_array().and_then(|values| values.last()).cloned().unwrap_or_default()
 }
 
-fn form_pairs(query: &str) -> impl Iterator<Item = (String, String)> {
-    form_urlencoded::parse(query.as_bytes()).into_owned()
+fn joined(map: &Map<String, Value>) -> Map<String, Value> {
+    let texts = |values: &Value| -> Vec<String> {
+        values.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    map.iter().map(|(name, values)| (name.clone(), texts(values).join(",").into())).collect()
 }
 
 /// Text goes through as it is; all else as base64.

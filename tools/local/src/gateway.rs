@@ -1,22 +1,18 @@
-//! A gateway that behaves as API Gateway's REST APIs do: routes, TOKEN authorizer with its cache, gateway responses.
-//!
-//! Each behaviour that is not obvious names the rule of API Gateway's developer guide that it follows.
+//! A gateway that behaves as API Gateway does: routes, an authorizer before some of them, answers of its own.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::entropy::{Entropy, NoEntropy};
 use auth_core::id::TokenId;
-use auth_core::time::{Clock as _, UnixTime};
+use auth_core::time::Clock as _;
 use auth_http::function::{Function, invoke};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
@@ -24,10 +20,13 @@ use serde_json::{Map, Value, json};
 use tracing::Instrument as _;
 
 use crate::clock::LocalClock;
-use crate::event::{self, Received};
-use crate::policy::{Answer, Verdict};
+use crate::event::{Exchange, Received};
+use crate::response::{GatewayResponse, json_response};
+use crate::stage::Stage;
+use crate::surface::Authorization;
+use crate::websocket;
 
-/// "Payload size: 10 MB" (quotas of REST APIs).
+/// The longest payload that API Gateway takes.
 const MAX_PAYLOAD: usize = 10 * 1024 * 1024;
 
 /// Where a path leads.
@@ -46,7 +45,7 @@ pub enum Target {
 /// A path of the API; every method of it goes to the function.
 #[derive(Clone, Copy, Debug)]
 pub struct Route {
-    /// The path.
+    /// The path; a segment in braces is a parameter.
     pub path: &'static str,
     /// The function.
     pub target: Target,
@@ -71,7 +70,6 @@ pub(crate) struct Functions {
     pub(crate) refresh: refresh::App,
     pub(crate) sessions: sessions::App,
     pub(crate) discovery: discovery::App,
-    pub(crate) authorizer: authorizer::App,
 }
 
 /// The gateway and all that it leads to.
@@ -79,30 +77,11 @@ pub(crate) struct Gateway {
     pub(crate) functions: Functions,
     pub(crate) clock: Arc<LocalClock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    /// How long an authorizer's answer serves; zero never.
-    pub(crate) authorizer_ttl: Duration,
-    pub(crate) cache: Mutex<HashMap<String, Cached>>,
-}
-
-/// An authorizer's answer, for every route of the stage.
-pub(crate) struct Cached {
-    answer: Answer,
-    until: UnixTime,
-}
-
-/// What the gateway answers by itself: `GatewayResponses` of the template. A test holds them against it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GatewayResponse {
-    /// `UNAUTHORIZED`: no token, or one that the authorizer does not accept.
-    Unauthorized,
-    /// `ACCESS_DENIED`: a token without the right.
-    AccessDenied,
-    /// `MISSING_AUTHENTICATION_TOKEN`: the gateway's name for a path that it does not know.
-    MissingAuthenticationToken,
-    /// `DEFAULT_5XX`: the authorizer or a function failed.
-    Default5xx,
-    /// `REQUEST_TOO_LARGE`: the payload is over the gateway's limit; answered as `DEFAULT_4XX` says.
-    RequestTooLarge,
+    pub(crate) stage: Stage,
+    pub(crate) authorization: Authorization,
+    pub(crate) is_http_api: bool,
+    /// The authorizer of a WebSocket API beside the REST API.
+    pub(crate) connecting: Option<Authorization>,
 }
 
 /// The gateway as a service.
@@ -115,7 +94,9 @@ async fn answer(
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response<Body> {
-    gateway.answer(from, request).await.unwrap_or_else(GatewayResponse::respond)
+    let is_http_api = gateway.is_http_api;
+    let answered = gateway.answer(from, request).await;
+    answered.unwrap_or_else(|refused| if is_http_api { refused.respond_as_http_api() } else { refused.respond() })
 }
 
 impl Gateway {
@@ -123,50 +104,28 @@ impl Gateway {
         let at = self.clock.now();
         let (parts, body) = request.into_parts();
         let body = to_bytes(body, MAX_PAYLOAD).await.map_err(|_| GatewayResponse::RequestTooLarge)?;
-        if parts.uri.path() == "/_local/clock" {
+        let path = self.stage.path(&parts.uri).ok_or(GatewayResponse::MissingAuthenticationToken)?;
+        if path == "/_local/clock" {
             return Ok(self.advance_clock(&parts, &body));
         }
-        let route = ROUTES.iter().find(|route| route.path == parts.uri.path());
-        let route = route.ok_or(GatewayResponse::MissingAuthenticationToken)?;
-        let authorizer = if route.authorized { Some(self.authorize(&parts, at)?) } else { None };
         let id = self.request_id().map_err(|_| GatewayResponse::Default5xx)?;
         let received = Received { id, at, from: from.ip() };
-        let event = event::proxy(route.path, &parts, &body, &received, authorizer.as_ref());
-        self.invoke(route.target, event, &received.id).await
-    }
-
-    /// Asks the authorizer, or its cache. "The identity source is the cache key"; without one the request is refused
-    /// before the authorizer is asked.
-    fn authorize(&self, parts: &Parts, now: UnixTime) -> Result<Map<String, Value>, GatewayResponse> {
-        let token = identity_source(&parts.headers).ok_or(GatewayResponse::Unauthorized)?;
-        let arn = event::method_arn(parts);
-        let answer = match self.cached(&token, now) {
-            Some(answer) => answer,
-            None => self.ask(&token, &arn, now)?,
+        let exchange = |resource, parameters| Exchange {
+            parts: &parts,
+            stage: &self.stage,
+            path,
+            resource,
+            parameters,
+            received: &received,
         };
-        match answer.verdict(&arn) {
-            Verdict::Allowed => answer.context().ok_or(GatewayResponse::Default5xx),
-            Verdict::NotAllowed | Verdict::Denied => Err(GatewayResponse::AccessDenied),
+        if let Some(connecting) = self.connecting.as_ref().filter(|_| path == "/" && websocket::is_handshake(&parts)) {
+            let handed_on = connecting.authorize(&exchange(path, Map::new()), at)?;
+            return Ok(websocket::connect(parts.clone(), handed_on).await);
         }
-    }
-
-    fn ask(&self, token: &str, arn: &str, now: UnixTime) -> Result<Answer, GatewayResponse> {
-        // The error's text is `Unauthorized`: with any other the gateway answers 500.
-        let answer = self.functions.authorizer.authorize(&event::token(arn, token));
-        let answer = answer.map_err(|_| GatewayResponse::Unauthorized)?;
-        let json = serde_json::to_value(answer).map_err(|_| GatewayResponse::Default5xx)?;
-        let answer: Answer = serde_json::from_value(json).map_err(|_| GatewayResponse::Default5xx)?;
-        if !self.authorizer_ttl.is_zero() {
-            let cached = Cached { answer: answer.clone(), until: now + self.authorizer_ttl };
-            self.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(token.to_owned(), cached);
-        }
-        Ok(answer)
-    }
-
-    fn cached(&self, token: &str, now: UnixTime) -> Option<Answer> {
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.retain(|_, cached| now < cached.until);
-        cache.get(token).map(|cached| cached.answer.clone())
+        let (route, parameters) = Route::matching(path).ok_or(GatewayResponse::MissingAuthenticationToken)?;
+        let exchange = exchange(route.path, parameters);
+        let handed_on = if route.authorized { Some(self.authorization.authorize(&exchange, at)?) } else { None };
+        self.invoke(route.target, exchange.proxy(&body, handed_on.as_ref()), &received.id).await
     }
 
     /// Invokes a function in a task of its own: its panic is a failed invocation, as on Lambda.
@@ -220,12 +179,31 @@ impl Gateway {
     }
 }
 
-/// The `Authorization` header; several are joined, as HTTP does (RFC 9110 §5.3).
-fn identity_source(headers: &HeaderMap) -> Option<String> {
-    let values: Vec<_> =
-        headers.get_all(AUTHORIZATION).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-    let joined = values.join(", ");
-    (!joined.is_empty()).then_some(joined)
+impl Route {
+    fn matching(path: &str) -> Option<(&'static Self, Map<String, Value>)> {
+        ROUTES.iter().find_map(|route| Some((route, route.parameters(path)?)))
+    }
+
+    /// What stands for the parameters in a path, if it is one of this route.
+    fn parameters(&self, path: &str) -> Option<Map<String, Value>> {
+        let mut parameters = Map::new();
+        let (mut expected, mut actual) = (self.path.split('/'), path.split('/'));
+        loop {
+            match (expected.next(), actual.next()) {
+                (None, None) => return Some(parameters),
+                (Some(expected), Some(actual)) => match name_of(expected) {
+                    Some(name) if !actual.is_empty() => _ = parameters.insert(name.to_owned(), actual.into()),
+                    _ if expected == actual => {}
+                    _ => return None,
+                },
+                _ => return None,
+            }
+        }
+    }
+}
+
+fn name_of(segment: &str) -> Option<&str> {
+    segment.strip_prefix('{')?.strip_suffix('}')
 }
 
 async fn to_json(function: &impl Function, event: &Value) -> Option<Value> {
@@ -250,59 +228,4 @@ fn decode(output: &Value) -> Option<Response<Body>> {
         }
     }
     Some(response)
-}
-
-impl GatewayResponse {
-    /// The status that callers see.
-    pub const fn status(self) -> StatusCode {
-        match self {
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::AccessDenied => StatusCode::FORBIDDEN,
-            Self::MissingAuthenticationToken => StatusCode::NOT_FOUND,
-            Self::Default5xx => StatusCode::SERVICE_UNAVAILABLE,
-            Self::RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        }
-    }
-
-    /// The header field besides `Content-Type` and `Cache-Control`.
-    pub fn header(self) -> Option<(HeaderName, &'static str)> {
-        match self {
-            Self::Unauthorized => Some((WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")),
-            Self::AccessDenied => Some((WWW_AUTHENTICATE, "Bearer error=\"insufficient_scope\"")),
-            Self::Default5xx => Some((RETRY_AFTER, "2")),
-            Self::MissingAuthenticationToken | Self::RequestTooLarge => None,
-        }
-    }
-
-    /// The body: problem details.
-    pub fn body(self) -> Value {
-        let detail = match self {
-            Self::Unauthorized => "the access token is missing, expired or not valid",
-            Self::AccessDenied => "the access token does not reach this far",
-            Self::MissingAuthenticationToken => "there is nothing at this path",
-            Self::Default5xx => "try again",
-            // `$context.error.messageString`
-            Self::RequestTooLarge => return json!({"title": "Request Too Long"}),
-        };
-        let status = self.status();
-        json!({"title": status.canonical_reason(), "status": status.as_u16(), "detail": detail})
-    }
-
-    fn respond(self) -> Response<Body> {
-        let mut response = json_response(self.status(), &self.body());
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some((name, value)) = self.header() {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-        response
-    }
-}
-
-fn json_response(status: StatusCode, body: &Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

@@ -7,12 +7,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::config::{Variables, environment};
+use auth_core::config::{ConfigError, Variables, environment};
 use auth_core::entropy::OsEntropy;
 use auth_core::time::SystemClock;
 use axum::http::Uri;
-use clap::Parser;
+use clap::{Parser, ValueEnum};
+use local::identity::IdentitySource;
 use local::stack::{DEMO_USER, Options, Stack, StartError};
+use local::surface::{Attachment, Payload, Surface};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Countersign on this machine: login, refresh and the authorizer behind a gateway that behaves as Amazon API Gateway
 /// does, on an embedded DynamoDB. Listens on loopback only.
@@ -35,9 +38,60 @@ struct Arguments {
     /// Use this DynamoDB instead of the embedded one: DynamoDB Local, or AWS with the credentials of the environment
     #[arg(long, value_name = "URL", conflicts_with = "dynamodb_port")]
     dynamodb_endpoint: Option<Uri>,
+    /// The kind of gateway before the functions. With websocket, a WebSocket API stands at / beside the REST API
+    #[arg(long, value_enum, default_value_t = Kind::RestToken)]
+    surface: Kind,
+    /// The payload format of an HTTP API's authorizer. SIMPLE_RESPONSES=on is EnableSimpleResponses
+    #[arg(long, value_name = "FORMAT", value_parser = ["1.0", "2.0"], default_value = "2.0")]
+    payload: String,
+    /// What names the caller to the gateway, such as method.request.header.Authorization or $context.routeKey; may be
+    /// repeated. The Authorization header field by default, nothing for a WebSocket API
+    #[arg(long, value_name = "SOURCE")]
+    identity_source: Vec<IdentitySource>,
     /// How long the gateway serves an authorizer's answer again, as API Gateway can be told to
     #[arg(long, default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
     authorizer_ttl: u32,
+    /// Serve under /STAGE, as at API Gateway's own domains; at the root by default, as at a custom domain
+    #[arg(long, value_parser = stage)]
+    stage: Option<String>,
+}
+
+/// The kinds of gateway.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Kind {
+    /// REST API, TOKEN authorizer
+    RestToken,
+    /// REST API, REQUEST authorizer
+    RestRequest,
+    /// HTTP API
+    Http,
+    /// WebSocket API beside a REST API
+    Websocket,
+}
+
+fn stage(name: &str) -> Result<String, &'static str> {
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if is_name { Ok(name.to_owned()) } else { Err("expected letters, digits, - and _") }
+}
+
+impl Arguments {
+    fn attachment(&self) -> Result<Attachment, ConfigError> {
+        let surface = match (self.surface, self.payload.as_str()) {
+            (Kind::RestToken, _) => Surface::RestToken,
+            (Kind::RestRequest, _) => Surface::RestRequest,
+            (Kind::Http, "1.0") => Surface::Http(Payload::One),
+            (Kind::Http, _) => {
+                Surface::Http(Payload::Two { simple: Variables::new(&environment).switch("SIMPLE_RESPONSES")? })
+            }
+            (Kind::Websocket, _) => Surface::WebSocket,
+        };
+        let mut attachment = Attachment::new(surface);
+        attachment.ttl = Duration::from_secs(self.authorizer_ttl.into());
+        if !self.identity_source.is_empty() {
+            attachment.identity_sources.clone_from(&self.identity_source);
+        }
+        Ok(attachment)
+    }
 }
 
 /// How long a request that is under way is waited for at the end.
@@ -62,18 +116,22 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), StartError> {
     let port = arguments.port;
+    let attachment = arguments.attachment()?;
     let stack = Stack::start(Options {
         port,
         data: arguments.data,
         dynamodb_port: arguments.dynamodb_port,
         dynamodb_endpoint: arguments.dynamodb_endpoint,
-        authorizer_ttl: Duration::from_secs(arguments.authorizer_ttl.into()),
+        attachment,
+        stage: arguments.stage,
         variables: Box::new(environment),
         clock: Arc::new(SystemClock),
         entropy: Arc::new(OsEntropy),
     })
     .await?;
-    println!("ready http://{}", stack.gateway);
+    // Before whoever waits for the next line can send one.
+    let ends = Ends::listen()?;
+    println!("ready {}", stack.url);
     println!("dynamodb {}", stack.dynamodb);
     println!("demo user {DEMO_USER} password {}", stack.secrets.demo_password);
     eprint!("{}", walk_through(&stack));
@@ -81,23 +139,37 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
     let serving = stack.serve(async { stopped.await.unwrap_or_default() });
     tokio::select! {
         served = serving => served.map_err(|reason| StartError::Port { port, reason }),
-        () = interrupted(stop) => Ok(()),
+        () = ends.wait(stop) => Ok(()),
     }
 }
 
-/// Waits for Ctrl-C, says so, and then for as long as a request under way may take to be answered.
-async fn interrupted(stop: tokio::sync::oneshot::Sender<()>) {
-    if tokio::signal::ctrl_c().await.is_err() {
-        // Without signals there is no end but a kill.
-        std::future::pending::<()>().await;
+/// What ends this command: Ctrl-C, or a polite kill.
+struct Ends {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Ends {
+    /// From here on, neither kills the process by itself.
+    fn listen() -> Result<Self, StartError> {
+        let listen = |kind| signal(kind).map_err(StartError::Signals);
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
-    // Nobody to tell: then nobody serves, either.
-    let _ = stop.send(());
-    tokio::time::sleep(PATIENCE).await;
+
+    /// Waits for one of them, says so, and then for as long as a request under way may take to be answered.
+    async fn wait(mut self, stop: tokio::sync::oneshot::Sender<()>) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+        // Nobody to tell: then nobody serves, either.
+        let _ = stop.send(());
+        tokio::time::sleep(PATIENCE).await;
+    }
 }
 
 fn walk_through(stack: &Stack) -> String {
-    let url = format!("http://{}", stack.gateway);
+    let url = &stack.url;
     let password = &stack.secrets.demo_password;
     format!(
         r#"

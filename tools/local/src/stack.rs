@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use auth_core::config::{ConfigError, Variables};
 use auth_core::entropy::{Entropy, NoEntropy};
@@ -19,12 +18,15 @@ use auth_dynamodb::user::Creation;
 use auth_password::hasher::{Hasher, Parameters};
 use auth_password::password::{MIN_LENGTH, Password};
 use axum::http::Uri;
+use serde_json::Value;
 use tokio::net::TcpListener;
 
 use crate::clock::LocalClock;
 use crate::engine;
 use crate::gateway::{self, Functions, Gateway};
 use crate::secrets::Secrets;
+use crate::stage::Stage;
+use crate::surface::{Attachment, AttachmentError, Authorization, Surface};
 
 /// The login name of the demo user.
 pub const DEMO_USER: &str = "demo";
@@ -48,8 +50,10 @@ pub struct Options {
     pub dynamodb_port: u16,
     /// Another engine instead of the embedded one.
     pub dynamodb_endpoint: Option<Uri>,
-    /// How long the gateway serves an authorizer's answer again.
-    pub authorizer_ttl: Duration,
+    /// The kind of gateway, and how it asks the authorizer.
+    pub attachment: Attachment,
+    /// The stage, whose name then stands before every path; at the root without one.
+    pub stage: Option<String>,
     /// Variables of the functions, before those that the stack sets by itself.
     pub variables: LookUp,
     /// What the stack's clock starts from.
@@ -60,8 +64,8 @@ pub struct Options {
 
 /// A running stack.
 pub struct Stack {
-    /// Where the gateway listens.
-    pub gateway: SocketAddr,
+    /// Where the API is: what clients put before its paths.
+    pub url: String,
     /// Where `DynamoDB` listens.
     pub dynamodb: String,
     /// The demo password and the keys.
@@ -104,6 +108,12 @@ pub enum StartError {
     /// The embedded engine.
     #[error("the embedded database: {0}")]
     Engine(String),
+    /// Nobody could end it.
+    #[error("signals: {0}")]
+    Signals(std::io::Error),
+    /// A gateway that there cannot be.
+    #[error(transparent)]
+    Attachment(#[from] AttachmentError),
     /// A variable.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -130,6 +140,9 @@ impl Stack {
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let listener = listen(options.port).await?;
         let gateway = listener.local_addr().map_err(|reason| StartError::Port { port: options.port, reason })?;
+        let is_http_api = matches!(options.attachment.surface, Surface::Http(_));
+        let stage = Stage::new(options.stage.as_deref(), if is_http_api { "$default" } else { "local" });
+        let url = format!("http://{gateway}{}", stage.base);
         let entropy = Arc::clone(&options.entropy);
         let algorithm = (options.variables)("SIGNING_ALGORITHM").unwrap_or_default();
         let secrets = match &options.data {
@@ -137,21 +150,25 @@ impl Stack {
             None => Secrets::generate(&algorithm, entropy.as_ref())?,
         };
         let clock = Arc::new(LocalClock::new(Arc::clone(&options.clock)));
-        let variables = variables(&options, gateway, &secrets)?;
+        let variables = variables(&options, &url, &secrets)?;
         let look_up = |name: &str| variables.get(name).cloned().or_else(|| (options.variables)(name));
         let variables = Variables::new(&look_up);
         let (dynamodb, store) = connect(&options, variables.table_name()?).await?;
         store.create_table().await?;
         create_demo_user(&store, &secrets, entropy.as_ref(), clock.now().millis()).await?;
-        let functions = functions(&variables, &store, &clock, &entropy)?;
+        let authorizer =
+            authorizer::App::new(authorizer::config::Config::from_variables(&variables)?, Arc::clone(&clock) as _);
+        let (authorization, connecting) = attach(options.attachment, &Arc::new(authorizer))?;
         let service = Arc::new(Gateway {
-            functions,
+            functions: functions(&variables, &store, &clock, &entropy)?,
             clock: Arc::clone(&clock),
             entropy,
-            authorizer_ttl: options.authorizer_ttl,
-            cache: Mutex::new(HashMap::new()),
+            stage,
+            authorization,
+            is_http_api,
+            connecting,
         });
-        Ok(Self { gateway, dynamodb, secrets, clock, store, listener, service })
+        Ok(Self { url, dynamodb, secrets, clock, store, listener, service })
     }
 
     /// Serves until `shutdown` is there; requests under way are answered.
@@ -170,11 +187,7 @@ async fn listen(port: u16) -> Result<TcpListener, StartError> {
 }
 
 /// What the functions find in their environment. What the caller sets goes before, but for what only a stack knows.
-fn variables(
-    options: &Options,
-    gateway: SocketAddr,
-    secrets: &Secrets,
-) -> Result<HashMap<&'static str, String>, StartError> {
+fn variables(options: &Options, url: &str, secrets: &Secrets) -> Result<HashMap<&'static str, String>, StartError> {
     let given = |name: &str, default: &str| (options.variables)(name).unwrap_or_else(|| default.to_owned());
     let signing_key = given("SIGNING_KEY", &secrets.signing_key);
     let look_up =
@@ -182,7 +195,7 @@ fn variables(
     let jwks = serde_json::json!({"keys": [Variables::new(&look_up).signing_key()?.jwk()]}).to_string();
     Ok(HashMap::from([
         ("TABLE_NAME", given("TABLE_NAME", "countersign")),
-        ("ISSUER", format!("http://{gateway}")),
+        ("ISSUER", url.to_owned()),
         ("AUDIENCE", given("AUDIENCE", "local-api")),
         ("ROUTE_POLICY", given("ROUTE_POLICY", ROUTE_POLICY)),
         ("REFRESH_KEYS", secrets.refresh_keys.clone()),
@@ -228,8 +241,26 @@ fn functions(
         refresh: refresh::App::new(refresh, store.clone(), Arc::clone(&clock), Arc::clone(entropy)),
         sessions: sessions::App,
         discovery: discovery::App::from_variables(variables)?,
-        authorizer: authorizer::App::new(authorizer::config::Config::from_variables(variables)?, clock),
     })
+}
+
+/// Attaches the authorizer. A WebSocket API stands beside a REST API, where its callers get their tokens.
+fn attach(
+    attachment: Attachment,
+    authorizer: &Arc<authorizer::App>,
+) -> Result<(Authorization, Option<Authorization>), AttachmentError> {
+    let new = |attachment| {
+        let authorizer = Arc::clone(authorizer);
+        let invoke = move |event: &Value| {
+            let answer = authorizer.authorize(event).map_err(|_| authorizer::UNAUTHORIZED.to_owned())?;
+            serde_json::to_value(answer).map_err(|error| error.to_string())
+        };
+        Authorization::new(attachment, Box::new(invoke))
+    };
+    match attachment.surface {
+        Surface::WebSocket => Ok((new(Attachment::new(Surface::RestToken))?, Some(new(attachment)?))),
+        _ => Ok((new(attachment)?, None)),
+    }
 }
 
 async fn create_demo_user(store: &Store, secrets: &Secrets, entropy: &dyn Entropy, ver: u64) -> Result<(), StartError> {

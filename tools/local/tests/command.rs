@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -147,16 +147,47 @@ fn durations_that_contradict_each_other_are_one_clear_line() {
 }
 
 #[test]
-fn an_interrupt_ends_it_cleanly() {
-    let mut running = Running::start(&[]);
-    let interrupt = format!("kill -INT {}", running.child.id()); // the shell's own: not every machine has the program
-    assert!(Command::new("sh").args(["-c", &interrupt]).status().unwrap().success());
-    assert_eq!(running.child.wait().unwrap().code(), Some(0));
-    let mut rest = String::new();
-    if let Some(mut stdout) = running.child.stdout.take() {
-        stdout.read_to_string(&mut rest).unwrap();
+fn a_signal_ends_it_cleanly() {
+    for signal in ["INT", "TERM"] {
+        let mut running = Running::start(&[]);
+        let kill = format!("kill -{signal} {}", running.child.id()); // the shell's own: not every machine has the program
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        assert_eq!(running.child.wait().unwrap().code(), Some(0), "{signal}");
     }
-    assert!(rest.is_empty());
+}
+
+#[tokio::test]
+async fn each_surface_starts_and_says_where() {
+    for (arguments, status) in [
+        (&["--surface", "rest-request", "--stage", "dev"][..], 200),
+        (&["--surface", "http", "--payload", "1.0", "--authorizer-ttl", "60"], 200),
+        (&["--surface", "http", "--identity-source", "$request.header.X-Other"], 401),
+        (&["--surface", "websocket"], 200),
+    ] {
+        let running = Running::start(arguments);
+        assert_eq!(running.url.ends_with("/dev"), arguments.contains(&"dev"), "{arguments:?}");
+        let tokens = running.post("/login", json!({"username": "demo", "password": running.password})).await;
+        let me = reqwest::Client::new()
+            .get(format!("{}/me", running.url))
+            .bearer_auth(tokens["access_token"].as_str().unwrap());
+        assert_eq!(me.send().await.unwrap().status(), status, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_gateway_that_there_cannot_be_is_one_clear_line() {
+    let cases = [
+        (&["--surface", "websocket", "--authorizer-ttl", "1"][..], "WebSocket API has no cache"),
+        (&["--identity-source", "$request.querystring.token"], "one identity source, a header field"),
+    ];
+    for (arguments, expected) in cases {
+        assert!(one_line(&output(arguments)).contains(expected), "{arguments:?}");
+    }
+    for arguments in
+        [["--surface", "soap"], ["--stage", "a/b"], ["--identity-source", "Authorization"], ["--payload", "3.0"]]
+    {
+        assert_eq!(output(&arguments).status.code(), Some(2), "{arguments:?}");
+    }
 }
 
 #[test]
@@ -164,9 +195,18 @@ fn help_explains_every_option() {
     let help = output(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     let text = String::from_utf8(help.stdout).unwrap();
-    for option in
-        ["--port", "--data", "--dynamodb-port", "--dynamodb-endpoint", "--authorizer-ttl", "ACCESS_TOKEN_TTL_SECONDS"]
-    {
+    for option in [
+        "--port",
+        "--data",
+        "--dynamodb-port",
+        "--dynamodb-endpoint",
+        "--surface",
+        "--payload",
+        "--identity-source",
+        "--authorizer-ttl",
+        "--stage",
+        "ACCESS_TOKEN_TTL_SECONDS",
+    ] {
         assert!(text.contains(option), "{option}");
     }
     assert_eq!(output(&["--no-such-option"]).status.code(), Some(2));
