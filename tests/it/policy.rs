@@ -135,7 +135,7 @@ fn the_policy_says_of_every_route_what_the_decision_says() {
             let answer = ask(&app, &token, &asked);
             for target in others.iter().chain([&asked]) {
                 let admitted = config.policy.admits(&claims, Target::parse(target).unwrap());
-                prop_assert_eq!(allows(&answer, target), admitted, "{target} of {policy}: {answer}");
+                prop_assert_eq!(allows(&answer, target), admitted, "{} of {}: {}", target, policy, answer);
             }
             Ok(())
         })
@@ -161,7 +161,7 @@ fn in_any_order_of_cached_requests_the_answer_is_the_decision() {
                     kept.entry(caller).or_insert_with(|| Answer::parse(ask(&app, token, &target), false).unwrap());
                 let allowed = answer.verdict(&format!("{STAGE}/{target}")) == Verdict::Allowed;
                 let claims = config.verifier.verify(token, START).unwrap();
-                prop_assert_eq!(allowed, config.policy.admits(&claims, Target::parse(&target).unwrap()), "{target}");
+                prop_assert_eq!(allowed, config.policy.admits(&claims, Target::parse(&target).unwrap()), "{}", target);
             }
             Ok(())
         })
