@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use auth_core::entropy::OsEntropy;
 use auth_core::id::UserId;
-use auth_core::login::{Credentials, LoginName};
+use auth_core::login::LoginName;
 use auth_core::scope::{Roles, Scope};
 use auth_core::user::{Status, User};
 use auth_dynamodb::user::Creation;
@@ -22,6 +22,7 @@ async fn create(api: &Api, name: &str, parameters: Parameters, change: impl FnOn
     let id = UserId::random(&OsEntropy).unwrap();
     let mut user = User {
         id,
+        login_name: LoginName::parse(name).unwrap(),
         status: Status::Active,
         ver: 1,
         floor: 0,
@@ -30,9 +31,7 @@ async fn create(api: &Api, name: &str, parameters: Parameters, change: impl FnOn
     };
     change(&mut user);
     let password_hash = Hasher::new(parameters).hash(&Password::presented(PASSWORD).unwrap(), &OsEntropy).unwrap();
-    let credentials = Credentials { user_id: id, password_hash, ver: 1 };
-    let name = LoginName::parse(name).unwrap();
-    assert_eq!(api.store.create_user(&name, &credentials, &user).await.unwrap(), Creation::Created);
+    assert_eq!(api.store.create_user(&user, &password_hash).await.unwrap(), Creation::Created);
     id
 }
 

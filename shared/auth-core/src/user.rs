@@ -1,6 +1,7 @@
 //! A user's present state, and what it makes of a session.
 
 use crate::id::UserId;
+use crate::login::LoginName;
 use crate::scope::{Roles, Scope};
 use crate::session::Session;
 
@@ -9,6 +10,8 @@ use crate::session::Session;
 pub struct User {
     /// The claim `sub`.
     pub id: UserId,
+    /// What the user signs in with.
+    pub login_name: LoginName,
     /// Whether the user may have tokens at all.
     pub status: Status,
     /// Raised by every change that matters to a token; only ever compared.
@@ -69,6 +72,7 @@ mod tests {
     fn disabled_and_floor_are_told_apart() {
         let user = User {
             id: UserId::from_bytes([1; 16]),
+            login_name: LoginName::parse("alice").unwrap(),
             status: Status::Active,
             ver: 9,
             floor: 7,

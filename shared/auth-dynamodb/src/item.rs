@@ -16,6 +16,8 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 
 pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
+/// What the `sk` of each session begins with.
+pub(crate) const SESSION_PREFIX: &str = "SESSION#";
 /// When the item may be swept up, in seconds since the epoch. Never compared.
 pub(crate) const TTL: &str = "ttl";
 
@@ -36,7 +38,17 @@ impl Key {
     }
 
     pub(crate) fn session(user_id: UserId, id: SessionId) -> Self {
-        Self { pk: format!("USER#{user_id}"), sk: format!("SESSION#{id}") }
+        Self { pk: format!("USER#{user_id}"), sk: format!("{SESSION_PREFIX}{id}") }
+    }
+
+    /// The session that an item of [`SESSION_PREFIX`] is.
+    pub(crate) fn session_id(item: &Item) -> Result<SessionId, StoreError> {
+        let id = item.get(SK).and_then(|sk| sk.as_s().ok()).and_then(|sk| sk.strip_prefix(SESSION_PREFIX));
+        id.and_then(|id| SessionId::parse(id).ok()).ok_or(StoreError::Corrupt("session"))
+    }
+
+    pub(crate) fn pk(&self) -> &str {
+        &self.pk
     }
 
     pub(crate) fn item(self) -> Item {

@@ -6,6 +6,7 @@
 
 pub mod error;
 pub mod login;
+pub mod page;
 pub mod session;
 pub mod store;
 pub mod table;

@@ -1,5 +1,6 @@
 //! The connection to `DynamoDB`.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -27,6 +28,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_millis(400);
 pub struct Store {
     pub(crate) client: Client,
     pub(crate) table: String,
+    page_size: Option<NonZeroU16>,
 }
 
 impl Store {
@@ -54,6 +56,17 @@ impl Store {
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("local", "local", None, None, "loopback"));
         Self::with_timeouts(config, table, TimeoutConfig::disabled())
+    }
+
+    /// The same table, asked for at most `items` items at a time where answers come in pages: their answers are of 1 MB
+    /// otherwise.
+    #[must_use]
+    pub fn with_page_size(self, items: NonZeroU16) -> Self {
+        Self { page_size: Some(items), ..self }
+    }
+
+    pub(crate) fn page_size(&self) -> Option<i32> {
+        self.page_size.map(|items| items.get().into())
     }
 
     /// Reads an item, strongly consistent: one call.
@@ -85,7 +98,7 @@ impl Store {
             .with_initial_backoff(FIRST_BACKOFF)
             .with_max_backoff(LONGEST_BACKOFF);
         let config = config.timeout_config(timeouts).retry_config(retries).retry_classifier(ConflictIsTransient);
-        Self { client: Client::from_conf(config.build()), table }
+        Self { client: Client::from_conf(config.build()), table, page_size: None }
     }
 }
 

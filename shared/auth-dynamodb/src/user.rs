@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
 use auth_core::id::UserId;
-use auth_core::login::{Credentials, LoginName};
+use auth_core::login::LoginName;
 use auth_core::scope::{Roles, Scope};
 use auth_core::user::{Status, User};
 
@@ -34,18 +34,15 @@ impl Store {
         found.map(|item| read(id, item)).transpose()
     }
 
-    /// Creates a user under a login name, both or neither: one transaction.
+    /// Creates a user under the login name, whose password hash begins with the user's `ver`; both or neither: one
+    /// transaction.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn create_user(
-        &self,
-        name: &LoginName,
-        credentials: &Credentials,
-        user: &User,
-    ) -> Result<Creation, StoreError> {
-        let login = item::write("login", Key::login(name), &LoginRecord::new(credentials))?;
+    pub async fn create_user(&self, user: &User, password_hash: &str) -> Result<Creation, StoreError> {
+        let login = LoginRecord::new(user.id, password_hash, user.ver);
+        let login = item::write("login", Key::login(&user.login_name), &login)?;
         let record = item::write("user", Key::user(user.id), &UserRecord::new(user))?;
         let created = self
             .client
@@ -76,6 +73,7 @@ fn first_condition_failed(error: &TransactWriteItemsError) -> bool {
 
 #[derive(Deserialize, Serialize)]
 struct UserRecord {
+    login_name: String,
     status: StatusRecord,
     ver: u64,
     floor: u64,
@@ -93,6 +91,7 @@ enum StatusRecord {
 impl UserRecord {
     fn new(user: &User) -> Self {
         Self {
+            login_name: user.login_name.as_str().to_owned(),
             status: match user.status {
                 Status::Active => StatusRecord::Active,
                 Status::Disabled => StatusRecord::Disabled,
@@ -109,6 +108,7 @@ fn read(id: UserId, item: Item) -> Result<User, StoreError> {
     let record: UserRecord = item::read("user", item)?;
     Ok(User {
         id,
+        login_name: LoginName::from_canonical(record.login_name),
         status: match record.status {
             StatusRecord::Active => Status::Active,
             StatusRecord::Disabled => Status::Disabled,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use auth_core::config::{ConfigError, Variables};
 use auth_core::entropy::{Entropy, NoEntropy};
 use auth_core::id::UserId;
-use auth_core::login::{Credentials, LoginName};
+use auth_core::login::LoginName;
 use auth_core::scope::{Roles, Scope};
 use auth_core::time::Clock;
 use auth_core::user::{Status, User};
@@ -238,18 +238,18 @@ async fn create_demo_user(store: &Store, secrets: &Secrets, entropy: &dyn Entrop
     let password = Password::chosen(&secrets.demo_password, MIN_LENGTH).map_err(|error| broken(&error))?;
     let hasher = Hasher::new(Parameters::default());
     let password_hash = hasher.hash(&password, entropy).map_err(|error| broken(&error))?;
-    let id = UserId::random(entropy)?;
     let user = User {
-        id,
+        id: UserId::random(entropy)?,
+        login_name: name,
         status: Status::Active,
         ver,
         floor: 0,
         roles: Roles::parse("member").map_err(|error| broken(&error))?,
         scope: Scope::parse(DEMO_SCOPE).map_err(|error| broken(&error))?,
     };
-    match store.create_user(&name, &Credentials { user_id: id, password_hash, ver }, &user).await? {
+    match store.create_user(&user, &password_hash).await? {
         Creation::Created => Ok(()),
-        Creation::NameTaken => check_demo_password(store, &hasher, &name, &password).await,
+        Creation::NameTaken => check_demo_password(store, &hasher, &user.login_name, &password).await,
     }
 }
 
