@@ -4,6 +4,7 @@
 //! Expiry is compared on every read and in every condition; time-to-live only sweeps up. The rules are
 //! [`auth_core`]'s: this crate turns them into expressions and items.
 
+pub mod endpoint;
 pub mod error;
 pub mod login;
 pub mod page;

@@ -7,9 +7,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::interceptors::InterceptorContext;
 use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, ProvideCredentials as _, Region};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 
+use crate::endpoint::Endpoint;
 use crate::error::StoreError;
 use crate::item::{Item, Key};
 
@@ -18,8 +19,6 @@ use crate::item::{Item, Key};
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 const ATTEMPTS: u32 = 3;
-const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(700);
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_millis(400);
 
@@ -38,13 +37,37 @@ impl Store {
     /// Connects with the first call.
     pub async fn from_environment(table: String) -> Self {
         let shared = aws_config::defaults(BehaviorVersion::latest()).load().await;
-        Self::new(Builder::from(&shared), table)
+        Self::with_timeouts(Builder::from(&shared), table, REQUEST.timeouts())
     }
 
-    /// The table at another endpoint, with the credentials and the region of the environment.
-    pub async fn at(endpoint: &str, table: String) -> Self {
-        let shared = aws_config::defaults(BehaviorVersion::latest()).endpoint_url(endpoint).load().await;
-        Self::new(Builder::from(&shared), table)
+    /// The table at another endpoint: as [`Self::on_loopback`] there, with the credentials and the region of the
+    /// environment elsewhere.
+    pub async fn at(endpoint: &Endpoint, table: String) -> Self {
+        if endpoint.is_on_loopback() {
+            return Self::on_loopback(endpoint.as_str(), table);
+        }
+        let shared = aws_config::defaults(BehaviorVersion::latest()).endpoint_url(endpoint.as_str()).load().await;
+        Self::with_timeouts(Builder::from(&shared), table, REQUEST.timeouts())
+    }
+
+    /// The table as [`Self::from_environment`] or [`Self::at`] finds it, for a person who waits longer than a request may,
+    /// and who is told at once if the environment names no account.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAccount`] when the environment names no region or no credentials.
+    pub async fn for_operator(endpoint: Option<&Endpoint>, table: String) -> Result<Self, NoAccount> {
+        let mut shared = aws_config::defaults(BehaviorVersion::latest());
+        match endpoint {
+            Some(endpoint) if endpoint.is_on_loopback() => return Ok(Self::on_loopback(endpoint.as_str(), table)),
+            Some(endpoint) => shared = shared.endpoint_url(endpoint.as_str()),
+            None => {}
+        }
+        let shared = shared.load().await;
+        shared.region().ok_or(NoAccount::Region)?;
+        let credentials = shared.credentials_provider().ok_or(NoAccount::Credentials)?;
+        credentials.provide_credentials().await.map_err(|_| NoAccount::Credentials)?;
+        Ok(Self::with_timeouts(Builder::from(&shared), table, OPERATOR.timeouts()))
     }
 
     /// The table in an engine on this machine, which asks for no account. Only a busy machine delays it, and then there is
@@ -83,15 +106,6 @@ impl Store {
         Ok(found.item)
     }
 
-    fn new(config: Builder, table: String) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(CALL_TIMEOUT)
-            .build();
-        Self::with_timeouts(config, table, timeouts)
-    }
-
     fn with_timeouts(config: Builder, table: String, timeouts: TimeoutConfig) -> Self {
         let retries = RetryConfig::standard()
             .with_max_attempts(ATTEMPTS)
@@ -99,6 +113,41 @@ impl Store {
             .with_max_backoff(LONGEST_BACKOFF);
         let config = config.timeout_config(timeouts).retry_config(retries).retry_classifier(ConflictIsTransient);
         Self { client: Client::from_conf(config.build()), table, page_size: None }
+    }
+}
+
+/// The environment does not say whose `DynamoDB`.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAccount {
+    /// No region.
+    #[error("no AWS region is set")]
+    Region,
+    /// No credentials, or none that can be used.
+    #[error("there are no AWS credentials")]
+    Credentials,
+}
+
+/// How long is waited.
+struct Patience {
+    connect: Duration,
+    attempt: Duration,
+    call: Duration,
+}
+
+const REQUEST: Patience =
+    Patience { connect: Duration::from_millis(500), attempt: Duration::from_millis(700), call: CALL_TIMEOUT };
+
+/// For a page of 1 MB over a slow line.
+const OPERATOR: Patience =
+    Patience { connect: Duration::from_secs(5), attempt: Duration::from_secs(20), call: Duration::from_mins(1) };
+
+impl Patience {
+    fn timeouts(&self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(self.connect)
+            .operation_attempt_timeout(self.attempt)
+            .operation_timeout(self.call)
+            .build()
     }
 }
 

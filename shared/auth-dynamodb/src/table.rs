@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
     TimeToLiveStatus,
 };
 
-use crate::error::StoreError;
+use crate::error::{Reason, StoreError};
 use crate::item::{PK, SK, TTL};
 use crate::store::Store;
 
@@ -38,7 +38,7 @@ impl Store {
             Err(error) => return Err(StoreError::from_sdk("CreateTable", &error)),
         }
         let waiting = self.client.wait_until_table_exists().table_name(&self.table).wait(LONGEST_CREATION).await;
-        waiting.map_err(|_| StoreError::Unavailable { operation: "CreateTable", reason: "timed out".to_owned() })?;
+        waiting.map_err(|_| StoreError::Unavailable { operation: "CreateTable", reason: Reason::TimedOut })?;
         if self.has_ttl().await? { Ok(()) } else { self.expire_by_ttl().await }
     }
 

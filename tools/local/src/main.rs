@@ -10,7 +10,7 @@ use std::time::Duration;
 use auth_core::config::{Variables, environment};
 use auth_core::entropy::OsEntropy;
 use auth_core::time::SystemClock;
-use axum::http::Uri;
+use auth_dynamodb::endpoint::Endpoint;
 use clap::Parser;
 use local::stack::{DEMO_USER, Options, Stack, StartError};
 
@@ -34,7 +34,7 @@ struct Arguments {
     dynamodb_port: u16,
     /// Use this DynamoDB instead of the embedded one: DynamoDB Local, or AWS with the credentials of the environment
     #[arg(long, value_name = "URL", conflicts_with = "dynamodb_port")]
-    dynamodb_endpoint: Option<Uri>,
+    dynamodb_endpoint: Option<Endpoint>,
     /// How long the gateway serves an authorizer's answer again, as API Gateway can be told to
     #[arg(long, default_value_t = 0, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=3600))]
     authorizer_ttl: u32,
