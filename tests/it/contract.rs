@@ -32,7 +32,7 @@ fn child(generation: u8) -> Child {
     Child { generation: generation.into(), nonce: nonce(generation), made_at: START }
 }
 
-fn session() -> Session {
+pub(crate) fn session() -> Session {
     Session {
         user_id: UserId::random(&OsEntropy).unwrap(),
         id: SessionId::random(&OsEntropy).unwrap(),

@@ -17,4 +17,5 @@ mod log;
 mod login;
 mod rie;
 mod template;
+mod user_contract;
 mod wire;

@@ -16,6 +16,8 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 
 pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
+/// The `sk` of each user.
+pub(crate) const USER: &str = "USER";
 /// What the `sk` of each session begins with.
 pub(crate) const SESSION_PREFIX: &str = "SESSION#";
 /// When the item may be swept up, in seconds since the epoch. Never compared.
@@ -34,7 +36,13 @@ impl Key {
     }
 
     pub(crate) fn user(id: UserId) -> Self {
-        Self { pk: format!("USER#{id}"), sk: "USER".to_owned() }
+        Self { pk: format!("USER#{id}"), sk: USER.to_owned() }
+    }
+
+    /// Whose item of the sort key [`USER`] it is.
+    pub(crate) fn user_id(item: &Item) -> Result<UserId, StoreError> {
+        let id = item.get(PK).and_then(|pk| pk.as_s().ok()).and_then(|pk| pk.strip_prefix("USER#"));
+        id.and_then(|id| UserId::parse(id).ok()).ok_or(StoreError::Corrupt("user"))
     }
 
     pub(crate) fn session(user_id: UserId, id: SessionId) -> Self {

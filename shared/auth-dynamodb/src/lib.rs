@@ -4,6 +4,9 @@
 //! Expiry is compared on every read and in every condition; time-to-live only sweeps up. The rules are
 //! [`auth_core`]'s: this crate turns them into expressions and items.
 
+pub mod change;
+pub mod check;
+pub mod deletion;
 pub mod endpoint;
 pub mod error;
 pub mod login;
@@ -14,3 +17,4 @@ pub mod table;
 pub mod user;
 
 mod item;
+mod transaction;

@@ -1,6 +1,7 @@
 //! Sessions: made by a login, changed by the writes of [`auth_core::rotation`].
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
@@ -64,8 +65,14 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn sessions(&self, user_id: UserId, after: Option<Cursor>) -> Result<Page<Session>, StoreError> {
-        let found = self
-            .client
+        let found = self.query_sessions(user_id, after).send().await;
+        let found = found.map_err(|error| StoreError::from_sdk("Query", &error))?;
+        let session = |item| read(user_id, Key::session_id(&item)?, item);
+        Page::read(found.items.unwrap_or_default(), found.last_evaluated_key, session)
+    }
+
+    pub(crate) fn query_sessions(&self, user_id: UserId, after: Option<Cursor>) -> QueryFluentBuilder {
+        self.client
             .query()
             .table_name(&self.table)
             .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
@@ -74,11 +81,6 @@ impl Store {
             .consistent_read(true)
             .set_limit(self.page_size())
             .set_exclusive_start_key(after.map(Cursor::into_key))
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk("Query", &error))?;
-        let session = |item| read(user_id, Key::session_id(&item)?, item);
-        Page::read(found.items.unwrap_or_default(), found.last_evaluated_key, session)
     }
 
     /// Carries out one step of a rotation: one conditional write, the item asked for in either case.

@@ -9,10 +9,13 @@ use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, ProvideCredentials as _, Region};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
 use crate::endpoint::Endpoint;
 use crate::error::StoreError;
 use crate::item::{Item, Key};
+use crate::transaction;
 
 /// How long one call may take, with its repetitions: a refresh makes four in a row at most, in the ten seconds that a
 /// request lives.
@@ -151,21 +154,19 @@ impl Patience {
     }
 }
 
-/// A write that meets a transaction on the same item says nothing about the item: it is sent again. The SDK by itself
-/// would give up.
+/// A write that meets a transaction on the same item, and a transaction that meets any write, say nothing about the item:
+/// they are sent again. The SDK by itself would give up.
 #[derive(Debug)]
 struct ConflictIsTransient;
 
 impl ClassifyRetry for ConflictIsTransient {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let error = context.output_or_error().and_then(Result::err).and_then(|error| error.as_operation_error());
-        let code = error
-            .and_then(|error| error.downcast_ref::<aws_sdk_dynamodb::operation::update_item::UpdateItemError>())
-            .and_then(ProvideErrorMetadata::code);
-        match code {
-            Some("TransactionConflictException") => RetryAction::transient_error(),
-            _ => RetryAction::NoActionIndicated,
-        }
+        let Some(error) = error else { return RetryAction::NoActionIndicated };
+        let code = error.downcast_ref::<UpdateItemError>().and_then(ProvideErrorMetadata::code);
+        let is_conflict = code == Some("TransactionConflictException")
+            || error.downcast_ref::<TransactWriteItemsError>().is_some_and(transaction::is_conflict);
+        if is_conflict { RetryAction::transient_error() } else { RetryAction::NoActionIndicated }
     }
 
     fn name(&self) -> &'static str {
