@@ -14,6 +14,7 @@ use auth_core::id::{SessionId, TokenId, UserId};
 use auth_core::issuer::Issuer;
 use auth_core::jwt::{Signer, Verifier};
 use auth_core::key::{ALGORITHMS, KeySet, SigningKey};
+use auth_core::login::LoginName;
 use auth_core::refresh_token::Nonce;
 use auth_core::scope::{Roles, Scope};
 use auth_core::session::{Child, Session};
@@ -187,7 +188,15 @@ fn pem(der: &[u8]) -> String {
 fn user() -> User {
     let scope = Scope::parse("orders:read orders:write profile").unwrap();
     let roles = Roles::parse("customer support").unwrap();
-    User { id: UserId::from_bytes([1; 16]), status: Status::Active, ver: 1_800_000_000_000, floor: 0, roles, scope }
+    User {
+        id: UserId::from_bytes([1; 16]),
+        login_name: LoginName::parse("alice").unwrap(),
+        status: Status::Active,
+        ver: 1_800_000_000_000,
+        floor: 0,
+        roles,
+        scope,
+    }
 }
 
 fn session() -> Session {

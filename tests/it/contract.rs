@@ -1,21 +1,26 @@
 //! What the store promises, on whichever engine: one conditional write per change, refused whole, the old item shown.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use auth_core::entropy::OsEntropy;
 use auth_core::id::{SessionId, UserId};
-use auth_core::login::{Credentials, LoginName};
+use auth_core::login::LoginName;
 use auth_core::refresh_token::Nonce;
 use auth_core::rotation::{Guard, Write, Written};
 use auth_core::scope::{Roles, Scope};
 use auth_core::session::{Child, End, EndCause, Session};
 use auth_core::time::UnixTime;
 use auth_core::user::{Status, User};
+use auth_dynamodb::error::StoreError;
 use auth_dynamodb::login::Attempt;
 use auth_dynamodb::store::Store;
 use auth_dynamodb::user::Creation;
 
-use crate::harness::{SECOND, START, table};
+use serde_json::json;
+
+use crate::harness::{SECOND, START, engine, table, table_name};
+use crate::wire::dynamodb;
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -27,7 +32,7 @@ fn child(generation: u8) -> Child {
     Child { generation: generation.into(), nonce: nonce(generation), made_at: START }
 }
 
-fn session() -> Session {
+pub(crate) fn session() -> Session {
     Session {
         user_id: UserId::random(&OsEntropy).unwrap(),
         id: SessionId::random(&OsEntropy).unwrap(),
@@ -78,6 +83,59 @@ async fn a_session_comes_back_as_it_was() {
     let session = kept(&store).await;
     assert_eq!(read(&store, &session).await, session);
     assert_eq!(store.session(session.user_id, SessionId::random(&OsEntropy).unwrap()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_users_sessions_come_page_by_page_and_nobody_elses() {
+    let store = table().await;
+    let name = LoginName::parse("alice").unwrap();
+    let (user_id, _) = create(&store, &name, "hash").await;
+    assert!(all_sessions(&store, user_id).await.is_empty(), "the user's own item is none");
+    let mut kept = Vec::new();
+    for at in 0..5 {
+        let ended = (at == 3).then_some(End { cause: EndCause::Logout, at: START });
+        let idle_expires_at = if at == 4 { START } else { START + HOUR };
+        kept.push(Session { user_id, ended, idle_expires_at, ..session() });
+    }
+    for session in kept.iter().chain([&session()]) {
+        store.create_session(session).await.unwrap();
+    }
+    kept.sort_by_key(|session| session.id);
+    let whole = store.sessions(user_id, None).await.unwrap();
+    assert_eq!((whole.items, whole.next.is_none()), (kept.clone(), true));
+    for size in [1, 2, 5] {
+        let store = store.clone().with_page_size(NonZeroU16::new(size).unwrap());
+        let first = store.sessions(user_id, None).await.unwrap();
+        assert_eq!((first.items.len(), first.next.is_some()), (size.into(), true), "{size}");
+        assert_eq!(all_sessions(&store, user_id).await, kept, "{size} at a time");
+    }
+}
+
+async fn all_sessions(store: &Store, user_id: UserId) -> Vec<Session> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.sessions(user_id, after).await.unwrap();
+        found.extend(page.items);
+        after = page.next;
+        if after.is_none() {
+            return found;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_whose_key_is_not_ours_is_an_error() {
+    let engine = engine().await;
+    let table = table_name();
+    let store = Store::on_loopback(&engine, table.clone());
+    store.create_table().await.unwrap();
+    let Session { user_id, id, .. } = kept(&store).await;
+    let key = json!({"pk": {"S": format!("USER#{user_id}")}, "sk": {"S": format!("SESSION#{id}")}});
+    let mut found = dynamodb(&engine, "GetItem", &json!({"TableName": table, "Key": key})).await;
+    found["Item"]["sk"]["S"] = "SESSION#1".into();
+    dynamodb(&engine, "PutItem", &json!({"TableName": table, "Item": found["Item"]})).await;
+    let error = store.sessions(user_id, None).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt("session")), "{error:?}");
 }
 
 #[tokio::test]
@@ -200,9 +258,10 @@ async fn of_many_rotations_at_the_same_moment_one_is_done() {
     assert_eq!(read(&store, &session).await, *one);
 }
 
-fn user(id: UserId) -> User {
+fn user(id: UserId, name: &LoginName) -> User {
     User {
         id,
+        login_name: name.clone(),
         status: Status::Disabled,
         ver: 7,
         floor: 3,
@@ -211,13 +270,9 @@ fn user(id: UserId) -> User {
     }
 }
 
-fn credentials(user_id: UserId, hash: &str) -> Credentials {
-    Credentials { user_id, password_hash: hash.to_owned(), ver: 7 }
-}
-
 async fn create(store: &Store, name: &LoginName, hash: &str) -> (UserId, Creation) {
     let id = UserId::random(&OsEntropy).unwrap();
-    let creation = store.create_user(name, &credentials(id, hash), &user(id)).await.unwrap();
+    let creation = store.create_user(&user(id, name), hash).await.unwrap();
     (id, creation)
 }
 
@@ -227,7 +282,7 @@ async fn a_user_and_the_name_come_together_or_not_at_all() {
     let name = LoginName::parse("alice").unwrap();
     let (id, creation) = create(&store, &name, "hash").await;
     assert_eq!(creation, Creation::Created);
-    assert_eq!(store.user(id).await.unwrap(), Some(user(id)));
+    assert_eq!(store.user(id).await.unwrap(), Some(user(id, &name)));
     let (other, creation) = create(&store, &name, "other").await;
     assert_eq!(creation, Creation::NameTaken);
     assert_eq!(store.user(other).await.unwrap(), None);

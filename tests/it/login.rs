@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use auth_core::entropy::OsEntropy;
 use auth_core::id::UserId;
-use auth_core::login::{Credentials, LoginName};
+use auth_core::login::LoginName;
 use auth_core::scope::{Roles, Scope};
 use auth_core::user::{Status, User};
+use auth_dynamodb::change::Changed;
 use auth_dynamodb::user::Creation;
 use auth_password::hasher::{Hasher, Parameters};
 use auth_password::password::Password;
 use serde_json::json;
 
-use crate::harness::{Answer, Api, SECOND, engine};
+use crate::harness::{Answer, Api, SECOND, START, engine};
 use crate::wire::{Fault, Wire};
 
 const PASSWORD: &str = "correct horse battery staple";
@@ -22,6 +23,7 @@ async fn create(api: &Api, name: &str, parameters: Parameters, change: impl FnOn
     let id = UserId::random(&OsEntropy).unwrap();
     let mut user = User {
         id,
+        login_name: LoginName::parse(name).unwrap(),
         status: Status::Active,
         ver: 1,
         floor: 0,
@@ -30,9 +32,7 @@ async fn create(api: &Api, name: &str, parameters: Parameters, change: impl FnOn
     };
     change(&mut user);
     let password_hash = Hasher::new(parameters).hash(&Password::presented(PASSWORD).unwrap(), &OsEntropy).unwrap();
-    let credentials = Credentials { user_id: id, password_hash, ver: 1 };
-    let name = LoginName::parse(name).unwrap();
-    assert_eq!(api.store.create_user(&name, &credentials, &user).await.unwrap(), Creation::Created);
+    assert_eq!(api.store.create_user(&user, &password_hash).await.unwrap(), Creation::Created);
     id
 }
 
@@ -67,6 +67,22 @@ async fn unknown_wrong_disabled_and_revoked_answer_alike() {
         assert_eq!(visible(&login(&api, name, password).await), visible(&wrong), "{name}");
         assert_eq!(wire.calls().len(), calls, "{name}: as many calls, and each hashes once");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_password_ends_every_session_and_begins_new_ones() {
+    let api = Api::start().await;
+    let id = create(&api, "alice", Parameters::default(), |_| {}).await;
+    let session = login(&api, "alice", PASSWORD).await.tokens();
+    let user = api.store.user(id).await.unwrap().unwrap();
+    let password_hash =
+        Hasher::new(Parameters::default()).hash(&Password::presented("another password").unwrap(), &OsEntropy).unwrap();
+    let changed = api.store.set_password(&user, &password_hash, START).await.unwrap();
+    assert!(matches!(changed, Changed::Done(_)), "{changed:?}");
+    assert!(api.refresh(&session.refresh).await.is_invalid_grant());
+    assert!(login(&api, "alice", PASSWORD).await.is_invalid_grant());
+    let session = login(&api, "alice", "another password").await.tokens();
+    assert_eq!(api.refresh(&session.refresh).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

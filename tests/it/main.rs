@@ -19,4 +19,5 @@ mod policy;
 mod rie;
 mod surfaces;
 mod template;
+mod user_contract;
 mod wire;

@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 /// What goes wrong with one call.
@@ -20,6 +20,8 @@ pub(crate) enum Fault {
     LostAnswer,
     /// The engine never hears of it and answers with this error code.
     Refused(&'static str),
+    /// A batch that the engine puts off whole.
+    Unprocessed,
 }
 
 /// One call as the engine saw it.
@@ -108,6 +110,11 @@ async fn forward(State(wire): State<Arc<Shared>>, headers: HeaderMap, body: Byte
         return error(StatusCode::BAD_REQUEST, code);
     }
     let mut request: Value = serde_json::from_slice(&body).unwrap();
+    if let Fault::Unprocessed = fault {
+        wire.calls.lock().unwrap().push(Call { operation, units: 0.0 });
+        let answer = json!({"UnprocessedItems": request["RequestItems"]}).to_string();
+        return ([("content-type", "application/x-amz-json-1.0")], answer).into_response();
+    }
     if !operation.contains("Table") && !operation.contains("TimeToLive") {
         request["ReturnConsumedCapacity"] = "TOTAL".into();
     }

@@ -71,6 +71,7 @@ mod tests {
     use crate::id::{SessionId, UserId};
     use crate::jwt::{LEEWAY, MAX_MINTED_LENGTH, Rejection, Verifier};
     use crate::key::ALGORITHMS;
+    use crate::login::LoginName;
     use crate::refresh_token::Nonce;
     use crate::scope::Roles;
     use crate::session::Child;
@@ -94,7 +95,15 @@ mod tests {
 
     fn user() -> User {
         let (roles, scope) = (Roles::parse("customer support").unwrap(), Scope::parse("a b c").unwrap());
-        User { id: UserId::from_bytes([1; 16]), status: Status::Active, ver: u64::MAX, floor: 0, roles, scope }
+        User {
+            id: UserId::from_bytes([1; 16]),
+            login_name: LoginName::parse("alice").unwrap(),
+            status: Status::Active,
+            ver: u64::MAX,
+            floor: 0,
+            roles,
+            scope,
+        }
     }
 
     fn session(expires_at: UnixTime) -> Session {

@@ -36,6 +36,11 @@ impl LoginName {
         Ok(Self(name.into_owned()))
     }
 
+    /// The name whose [`LoginName::as_str`] was kept, unchecked: the rules of names may have changed since, its owner has not.
+    pub const fn from_canonical(text: String) -> Self {
+        Self(text)
+    }
+
     /// The canonical text.
     pub fn as_str(&self) -> &str {
         &self.0

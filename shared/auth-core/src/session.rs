@@ -111,7 +111,7 @@ impl Session {
         if let Some(end) = &self.ended {
             return Judgement::Ended(end.cause);
         }
-        if now >= self.idle_expires_at || now >= self.expires_at {
+        if !self.is_alive(now) {
             return Judgement::Expired;
         }
         if let Some(child) = self.children().find(|child| child.nonce == *presented.nonce()) {
@@ -125,6 +125,11 @@ impl Session {
             None => Judgement::Adopt,
             Some(behind) => Judgement::Replayed { behind },
         }
+    }
+
+    /// Whether the session goes on at `now`: nothing has ended it, and neither expiry has come.
+    pub fn is_alive(&self, now: UnixTime) -> bool {
+        self.ended.is_none() && now < self.idle_expires_at && now < self.expires_at
     }
 
     /// The unused children, newest first.
@@ -177,6 +182,27 @@ mod tests {
     fn judge(session: &Session, generation: u8, now: UnixTime) -> Judgement {
         let presented = Presented::for_test(session.user_id, session.id, generation.into(), nonce(generation));
         session.judge(&presented, &policy(), now)
+    }
+
+    #[test]
+    fn each_of_the_three_ends_ends_a_session() {
+        let (hour, alive) = (Duration::from_hours(1), session(NOW));
+        let end = Some(End { cause: EndCause::Logout, at: NOW });
+        let cases = [
+            ("the last instant of its idle time", alive.clone(), hour - MILLI, true),
+            ("idle expiry", alive.clone(), hour, false),
+            ("absolute expiry", Session { idle_expires_at: NOW + 3 * hour, ..alive.clone() }, 2 * hour, false),
+            (
+                "the instant before",
+                Session { idle_expires_at: NOW + 3 * hour, ..alive.clone() },
+                2 * hour - MILLI,
+                true,
+            ),
+            ("ended", Session { ended: end, ..alive }, Duration::ZERO, false),
+        ];
+        for (name, session, after, expected) in cases {
+            assert_eq!(session.is_alive(NOW + after), expected, "{name}");
+        }
     }
 
     #[test]

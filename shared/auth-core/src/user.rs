@@ -1,14 +1,18 @@
 //! A user's present state, and what it makes of a session.
 
 use crate::id::UserId;
+use crate::login::LoginName;
 use crate::scope::{Roles, Scope};
 use crate::session::Session;
+use crate::time::UnixTime;
 
 /// What is read of a user at each login and refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
     /// The claim `sub`.
     pub id: UserId,
+    /// What the user signs in with.
+    pub login_name: LoginName,
     /// Whether the user may have tokens at all.
     pub status: Status,
     /// Raised by every change that matters to a token; only ever compared.
@@ -55,6 +59,12 @@ impl User {
         }
     }
 
+    /// The `ver` after a change at `now`: greater than before, and than any that a table restored from a backup may have
+    /// forgotten. It is compared as an integer, never taken for an instant.
+    pub fn next_ver(&self, now: UnixTime) -> u64 {
+        self.ver.saturating_add(1).max(now.millis())
+    }
+
     /// The scope of an access token: what the session was given, as far as the user still has it.
     pub fn scope_in(&self, session: &Session) -> Scope {
         session.scope.intersection(&self.scope)
@@ -65,16 +75,35 @@ impl User {
 mod tests {
     use super::*;
 
-    #[test]
-    fn disabled_and_floor_are_told_apart() {
-        let user = User {
+    fn user() -> User {
+        User {
             id: UserId::from_bytes([1; 16]),
+            login_name: LoginName::parse("alice").unwrap(),
             status: Status::Active,
             ver: 9,
             floor: 7,
             roles: Roles::default(),
             scope: Scope::default(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_ver_only_rises_and_is_never_used_again() {
+        let now = UnixTime::from_millis(1_800_000_000_000);
+        let cases = [
+            ("the first change", 9, 1_800_000_000_000),
+            ("a millisecond before", 1_799_999_999_999, 1_800_000_000_000),
+            ("in the same millisecond", 1_800_000_000_000, 1_800_000_000_001),
+            ("under a clock that went back", 1_900_000_000_000, 1_900_000_000_001),
+        ];
+        for (name, ver, expected) in cases {
+            assert_eq!(User { ver, ..user() }.next_ver(now), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn disabled_and_floor_are_told_apart() {
+        let user = user();
         assert_eq!(user.admits(7), Ok(()));
         assert_eq!(user.admits(6), Err(Denial::BelowFloor));
         assert_eq!(User { status: Status::Disabled, ..user }.admits(7), Err(Denial::Disabled));

@@ -10,24 +10,50 @@ pub enum StoreError {
     Unavailable {
         /// The operation's name.
         operation: &'static str,
-        /// The error's code or kind; never a message, which may quote what was sent.
-        reason: String,
+        /// What is known of the cause.
+        reason: Reason,
     },
     /// An item does not have the shape that we write.
     #[error("a {0} item cannot be read")]
     Corrupt(&'static str),
 }
 
+/// Why a call did not lead to an answer. It quotes no message, which may hold what was sent.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// The request was not built.
+    #[error("request not built")]
+    NotBuilt,
+    /// It did not get through.
+    #[error("not sent")]
+    NotSent,
+    /// No answer came in time.
+    #[error("timed out")]
+    TimedOut,
+    /// The answer has another shape than `DynamoDB`'s.
+    #[error("answer not understood")]
+    NotUnderstood,
+    /// Parts of it were put off, again and again.
+    #[error("not done in full")]
+    Unprocessed,
+    /// An error without a code.
+    #[error("refused")]
+    Refused,
+    /// The error's code.
+    #[error("{0}")]
+    Code(String),
+}
+
 impl StoreError {
     pub(crate) fn from_sdk<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> Self {
         let kind = match error {
-            SdkError::ConstructionFailure(_) => "request not built",
-            SdkError::TimeoutError(_) => "timed out",
-            SdkError::DispatchFailure(_) => "not sent",
-            SdkError::ResponseError(_) => "answer not understood",
-            _ => "refused",
+            SdkError::ConstructionFailure(_) => Reason::NotBuilt,
+            SdkError::TimeoutError(_) => Reason::TimedOut,
+            SdkError::DispatchFailure(_) => Reason::NotSent,
+            SdkError::ResponseError(_) => Reason::NotUnderstood,
+            _ => Reason::Refused,
         };
-        let reason = error.code().unwrap_or(kind).to_owned();
+        let reason = error.code().map_or(kind, |code| Reason::Code(code.to_owned()));
         Self::Unavailable { operation, reason }
     }
 }

@@ -16,6 +16,10 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 
 pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
+/// The `sk` of each user.
+pub(crate) const USER: &str = "USER";
+/// What the `sk` of each session begins with.
+pub(crate) const SESSION_PREFIX: &str = "SESSION#";
 /// When the item may be swept up, in seconds since the epoch. Never compared.
 pub(crate) const TTL: &str = "ttl";
 
@@ -32,11 +36,27 @@ impl Key {
     }
 
     pub(crate) fn user(id: UserId) -> Self {
-        Self { pk: format!("USER#{id}"), sk: "USER".to_owned() }
+        Self { pk: format!("USER#{id}"), sk: USER.to_owned() }
+    }
+
+    /// Whose item of the sort key [`USER`] it is.
+    pub(crate) fn user_id(item: &Item) -> Result<UserId, StoreError> {
+        let id = item.get(PK).and_then(|pk| pk.as_s().ok()).and_then(|pk| pk.strip_prefix("USER#"));
+        id.and_then(|id| UserId::parse(id).ok()).ok_or(StoreError::Corrupt("user"))
     }
 
     pub(crate) fn session(user_id: UserId, id: SessionId) -> Self {
-        Self { pk: format!("USER#{user_id}"), sk: format!("SESSION#{id}") }
+        Self { pk: format!("USER#{user_id}"), sk: format!("{SESSION_PREFIX}{id}") }
+    }
+
+    /// The session that an item of [`SESSION_PREFIX`] is.
+    pub(crate) fn session_id(item: &Item) -> Result<SessionId, StoreError> {
+        let id = item.get(SK).and_then(|sk| sk.as_s().ok()).and_then(|sk| sk.strip_prefix(SESSION_PREFIX));
+        id.and_then(|id| SessionId::parse(id).ok()).ok_or(StoreError::Corrupt("session"))
+    }
+
+    pub(crate) fn pk(&self) -> &str {
+        &self.pk
     }
 
     pub(crate) fn item(self) -> Item {

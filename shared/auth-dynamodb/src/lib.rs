@@ -4,11 +4,17 @@
 //! Expiry is compared on every read and in every condition; time-to-live only sweeps up. The rules are
 //! [`auth_core`]'s: this crate turns them into expressions and items.
 
+pub mod change;
+pub mod check;
+pub mod deletion;
+pub mod endpoint;
 pub mod error;
 pub mod login;
+pub mod page;
 pub mod session;
 pub mod store;
 pub mod table;
 pub mod user;
 
 mod item;
+mod transaction;

@@ -208,11 +208,11 @@ pub(crate) struct LoginRecord {
 }
 
 impl LoginRecord {
-    pub(crate) fn new(credentials: &Credentials) -> Self {
+    pub(crate) fn new(user_id: UserId, password_hash: &str, ver: u64) -> Self {
         Self {
-            user_id: Some(credentials.user_id.to_string()),
-            password_hash: Some(credentials.password_hash.clone()),
-            ver: credentials.ver,
+            user_id: Some(user_id.to_string()),
+            password_hash: Some(password_hash.to_owned()),
+            ver,
             attempts: 0,
             attempted_at: 0,
         }

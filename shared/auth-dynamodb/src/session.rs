@@ -1,6 +1,7 @@
 //! Sessions: made by a login, changed by the writes of [`auth_core::rotation`].
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
@@ -14,7 +15,8 @@ use auth_core::session::{Child, End, EndCause, Session};
 use auth_core::time::UnixTime;
 
 use crate::error::StoreError;
-use crate::item::{self, Item, Key, TTL};
+use crate::item::{self, Item, Key, SESSION_PREFIX, TTL};
+use crate::page::{Cursor, Page};
 use crate::store::Store;
 
 impl Store {
@@ -54,6 +56,31 @@ impl Store {
     pub async fn session(&self, user_id: UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
         let found = self.item(Key::session(user_id, id)).await?;
         found.map(|item| read(user_id, id, item)).transpose()
+    }
+
+    /// Reads a page of a user's sessions, strongly consistent: all of them, those that have ended or expired and were not
+    /// swept up yet among them. One call; a read unit for each 4 KB of the page.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn sessions(&self, user_id: UserId, after: Option<Cursor>) -> Result<Page<Session>, StoreError> {
+        let found = self.query_sessions(user_id, after).send().await;
+        let found = found.map_err(|error| StoreError::from_sdk("Query", &error))?;
+        let session = |item| read(user_id, Key::session_id(&item)?, item);
+        Page::read(found.items.unwrap_or_default(), found.last_evaluated_key, session)
+    }
+
+    pub(crate) fn query_sessions(&self, user_id: UserId, after: Option<Cursor>) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+            .expression_attribute_values(":pk", AttributeValue::S(Key::user(user_id).pk().to_owned()))
+            .expression_attribute_values(":sk", AttributeValue::S(SESSION_PREFIX.to_owned()))
+            .consistent_read(true)
+            .set_limit(self.page_size())
+            .set_exclusive_start_key(after.map(Cursor::into_key))
     }
 
     /// Carries out one step of a rotation: one conditional write, the item asked for in either case.

@@ -1,24 +1,27 @@
 //! The connection to `DynamoDB`.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::interceptors::InterceptorContext;
 use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, ProvideCredentials as _, Region};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
+use crate::endpoint::Endpoint;
 use crate::error::StoreError;
 use crate::item::{Item, Key};
+use crate::transaction;
 
 /// How long one call may take, with its repetitions: a refresh makes four in a row at most, in the ten seconds that a
 /// request lives.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
 const ATTEMPTS: u32 = 3;
-const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(700);
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 const LONGEST_BACKOFF: Duration = Duration::from_millis(400);
 
@@ -27,6 +30,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_millis(400);
 pub struct Store {
     pub(crate) client: Client,
     pub(crate) table: String,
+    page_size: Option<NonZeroU16>,
 }
 
 impl Store {
@@ -36,13 +40,37 @@ impl Store {
     /// Connects with the first call.
     pub async fn from_environment(table: String) -> Self {
         let shared = aws_config::defaults(BehaviorVersion::latest()).load().await;
-        Self::new(Builder::from(&shared), table)
+        Self::with_timeouts(Builder::from(&shared), table, REQUEST.timeouts())
     }
 
-    /// The table at another endpoint, with the credentials and the region of the environment.
-    pub async fn at(endpoint: &str, table: String) -> Self {
-        let shared = aws_config::defaults(BehaviorVersion::latest()).endpoint_url(endpoint).load().await;
-        Self::new(Builder::from(&shared), table)
+    /// The table at another endpoint: as [`Self::on_loopback`] there, with the credentials and the region of the
+    /// environment elsewhere.
+    pub async fn at(endpoint: &Endpoint, table: String) -> Self {
+        if endpoint.is_on_loopback() {
+            return Self::on_loopback(endpoint.as_str(), table);
+        }
+        let shared = aws_config::defaults(BehaviorVersion::latest()).endpoint_url(endpoint.as_str()).load().await;
+        Self::with_timeouts(Builder::from(&shared), table, REQUEST.timeouts())
+    }
+
+    /// The table as [`Self::from_environment`] or [`Self::at`] finds it, for a person who waits longer than a request may,
+    /// and who is told at once if the environment names no account.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAccount`] when the environment names no region or no credentials.
+    pub async fn for_operator(endpoint: Option<&Endpoint>, table: String) -> Result<Self, NoAccount> {
+        let mut shared = aws_config::defaults(BehaviorVersion::latest());
+        match endpoint {
+            Some(endpoint) if endpoint.is_on_loopback() => return Ok(Self::on_loopback(endpoint.as_str(), table)),
+            Some(endpoint) => shared = shared.endpoint_url(endpoint.as_str()),
+            None => {}
+        }
+        let shared = shared.load().await;
+        shared.region().ok_or(NoAccount::Region)?;
+        let credentials = shared.credentials_provider().ok_or(NoAccount::Credentials)?;
+        credentials.provide_credentials().await.map_err(|_| NoAccount::Credentials)?;
+        Ok(Self::with_timeouts(Builder::from(&shared), table, OPERATOR.timeouts()))
     }
 
     /// The table in an engine on this machine, which asks for no account. Only a busy machine delays it, and then there is
@@ -54,6 +82,17 @@ impl Store {
             .region(Region::new("us-east-1"))
             .credentials_provider(Credentials::new("local", "local", None, None, "loopback"));
         Self::with_timeouts(config, table, TimeoutConfig::disabled())
+    }
+
+    /// The same table, asked for at most `items` items at a time where answers come in pages: their answers are of 1 MB
+    /// otherwise.
+    #[must_use]
+    pub fn with_page_size(self, items: NonZeroU16) -> Self {
+        Self { page_size: Some(items), ..self }
+    }
+
+    pub(crate) fn page_size(&self) -> Option<i32> {
+        self.page_size.map(|items| items.get().into())
     }
 
     /// Reads an item, strongly consistent: one call.
@@ -70,40 +109,64 @@ impl Store {
         Ok(found.item)
     }
 
-    fn new(config: Builder, table: String) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(CALL_TIMEOUT)
-            .build();
-        Self::with_timeouts(config, table, timeouts)
-    }
-
     fn with_timeouts(config: Builder, table: String, timeouts: TimeoutConfig) -> Self {
         let retries = RetryConfig::standard()
             .with_max_attempts(ATTEMPTS)
             .with_initial_backoff(FIRST_BACKOFF)
             .with_max_backoff(LONGEST_BACKOFF);
         let config = config.timeout_config(timeouts).retry_config(retries).retry_classifier(ConflictIsTransient);
-        Self { client: Client::from_conf(config.build()), table }
+        Self { client: Client::from_conf(config.build()), table, page_size: None }
     }
 }
 
-/// A write that meets a transaction on the same item says nothing about the item: it is sent again. The SDK by itself
-/// would give up.
+/// The environment does not say whose `DynamoDB`.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoAccount {
+    /// No region.
+    #[error("no AWS region is set")]
+    Region,
+    /// No credentials, or none that can be used.
+    #[error("there are no AWS credentials")]
+    Credentials,
+}
+
+/// How long is waited.
+struct Patience {
+    connect: Duration,
+    attempt: Duration,
+    call: Duration,
+}
+
+const REQUEST: Patience =
+    Patience { connect: Duration::from_millis(500), attempt: Duration::from_millis(700), call: CALL_TIMEOUT };
+
+/// For a page of 1 MB over a slow line.
+const OPERATOR: Patience =
+    Patience { connect: Duration::from_secs(5), attempt: Duration::from_secs(20), call: Duration::from_mins(1) };
+
+impl Patience {
+    fn timeouts(&self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(self.connect)
+            .operation_attempt_timeout(self.attempt)
+            .operation_timeout(self.call)
+            .build()
+    }
+}
+
+/// A write that meets a transaction on the same item, and a transaction that meets any write, say nothing about the item:
+/// they are sent again. The SDK by itself would give up.
 #[derive(Debug)]
 struct ConflictIsTransient;
 
 impl ClassifyRetry for ConflictIsTransient {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let error = context.output_or_error().and_then(Result::err).and_then(|error| error.as_operation_error());
-        let code = error
-            .and_then(|error| error.downcast_ref::<aws_sdk_dynamodb::operation::update_item::UpdateItemError>())
-            .and_then(ProvideErrorMetadata::code);
-        match code {
-            Some("TransactionConflictException") => RetryAction::transient_error(),
-            _ => RetryAction::NoActionIndicated,
-        }
+        let Some(error) = error else { return RetryAction::NoActionIndicated };
+        let code = error.downcast_ref::<UpdateItemError>().and_then(ProvideErrorMetadata::code);
+        let is_conflict = code == Some("TransactionConflictException")
+            || error.downcast_ref::<TransactWriteItemsError>().is_some_and(transaction::is_conflict);
+        if is_conflict { RetryAction::transient_error() } else { RetryAction::NoActionIndicated }
     }
 
     fn name(&self) -> &'static str {

@@ -9,20 +9,30 @@ use aws_sdk_dynamodb::types::{
     TimeToLiveStatus,
 };
 
-use crate::error::StoreError;
+use crate::error::{Reason, StoreError};
 use crate::item::{PK, SK, TTL};
 use crate::store::Store;
 
 /// AWS takes seconds.
 const LONGEST_CREATION: Duration = Duration::from_mins(1);
 
+/// What became of a new table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Creation {
+    /// There it is.
+    Created,
+    /// It was there before.
+    Existed,
+}
+
 impl Store {
-    /// Creates the table, on demand and with time-to-live, unless it is there already.
+    /// Creates the table, on demand and with time-to-live, unless it is there already; one that is there gets its
+    /// time-to-live.
     ///
     /// # Errors
     ///
     /// [`StoreError::Unavailable`].
-    pub async fn create_table(&self) -> Result<(), StoreError> {
+    pub async fn create_table(&self) -> Result<Creation, StoreError> {
         let created = self
             .client
             .create_table()
@@ -32,14 +42,19 @@ impl Store {
             .set_key_schema(Some(vec![key(PK, KeyType::Hash)?, key(SK, KeyType::Range)?]))
             .send()
             .await;
-        match created {
-            Ok(_) => {}
-            Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {}
+        let creation = match created {
+            Ok(_) => Creation::Created,
+            Err(error) if error.as_service_error().is_some_and(CreateTableError::is_resource_in_use_exception) => {
+                Creation::Existed
+            }
             Err(error) => return Err(StoreError::from_sdk("CreateTable", &error)),
-        }
+        };
         let waiting = self.client.wait_until_table_exists().table_name(&self.table).wait(LONGEST_CREATION).await;
-        waiting.map_err(|_| StoreError::Unavailable { operation: "CreateTable", reason: "timed out".to_owned() })?;
-        if self.has_ttl().await? { Ok(()) } else { self.expire_by_ttl().await }
+        waiting.map_err(|_| StoreError::Unavailable { operation: "CreateTable", reason: Reason::TimedOut })?;
+        if !self.has_ttl().await? {
+            self.expire_by_ttl().await?;
+        }
+        Ok(creation)
     }
 
     async fn has_ttl(&self) -> Result<bool, StoreError> {

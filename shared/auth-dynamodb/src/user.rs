@@ -1,18 +1,19 @@
 //! Users.
 
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
 use auth_core::id::UserId;
-use auth_core::login::{Credentials, LoginName};
+use auth_core::login::LoginName;
 use auth_core::scope::{Roles, Scope};
 use auth_core::user::{Status, User};
 
 use crate::error::StoreError;
-use crate::item::{self, Item, Key};
+use crate::item::{self, Item, Key, USER};
 use crate::login::LoginRecord;
+use crate::page::{Cursor, Page};
 use crate::store::Store;
+use crate::transaction::{self, is_refused};
 
 /// What became of a new user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,18 +35,40 @@ impl Store {
         found.map(|item| read(id, item)).transpose()
     }
 
-    /// Creates a user under a login name, both or neither: one transaction.
+    /// Reads a page of all users, strongly consistent, in no order.
+    ///
+    /// It is one call that looks at up to 1 MB of the table, sessions and all, and pays a read unit for each 4 KB of that:
+    /// the whole list costs a read of the whole table. Nothing that answers requests may call it.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn create_user(
-        &self,
-        name: &LoginName,
-        credentials: &Credentials,
-        user: &User,
-    ) -> Result<Creation, StoreError> {
-        let login = item::write("login", Key::login(name), &LoginRecord::new(credentials))?;
+    pub async fn users(&self, after: Option<Cursor>) -> Result<Page<User>, StoreError> {
+        let found = self
+            .client
+            .scan()
+            .table_name(&self.table)
+            .filter_expression("sk = :sk")
+            .expression_attribute_values(":sk", AttributeValue::S(USER.to_owned()))
+            .consistent_read(true)
+            .set_limit(self.page_size())
+            .set_exclusive_start_key(after.map(Cursor::into_key))
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk("Scan", &error))?;
+        let user = |item| read(Key::user_id(&item)?, item);
+        Page::read(found.items.unwrap_or_default(), found.last_evaluated_key, user)
+    }
+
+    /// Creates a user under the login name, whose password hash begins with the user's `ver`; both or neither: one
+    /// transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn create_user(&self, user: &User, password_hash: &str) -> Result<Creation, StoreError> {
+        let login = LoginRecord::new(user.id, password_hash, user.ver);
+        let login = item::write("login", Key::login(&user.login_name), &login)?;
         let record = item::write("user", Key::user(user.id), &UserRecord::new(user))?;
         let created = self
             .client
@@ -55,10 +78,10 @@ impl Store {
             .transact_items(self.put(record, "attribute_not_exists(pk)")?)
             .send()
             .await;
-        match created {
-            Ok(_) => Ok(Creation::Created),
-            Err(error) if error.as_service_error().is_some_and(first_condition_failed) => Ok(Creation::NameTaken),
-            Err(error) => Err(StoreError::from_sdk("TransactWriteItems", &error)),
+        let Err(error) = created else { return Ok(Creation::Created) };
+        match transaction::reasons(error.as_service_error()) {
+            [login, _] if is_refused(login) => Ok(Creation::NameTaken),
+            _ => Err(StoreError::from_sdk("TransactWriteItems", &error)),
         }
     }
 
@@ -68,14 +91,9 @@ impl Store {
     }
 }
 
-fn first_condition_failed(error: &TransactWriteItemsError) -> bool {
-    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else { return false };
-    let first = cancelled.cancellation_reasons().first().and_then(|reason| reason.code());
-    first == Some("ConditionalCheckFailed")
-}
-
 #[derive(Deserialize, Serialize)]
 struct UserRecord {
+    login_name: String,
     status: StatusRecord,
     ver: u64,
     floor: u64,
@@ -85,18 +103,25 @@ struct UserRecord {
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum StatusRecord {
+pub(crate) enum StatusRecord {
     Active,
     Disabled,
+}
+
+impl StatusRecord {
+    pub(crate) const fn new(status: Status) -> Self {
+        match status {
+            Status::Active => Self::Active,
+            Status::Disabled => Self::Disabled,
+        }
+    }
 }
 
 impl UserRecord {
     fn new(user: &User) -> Self {
         Self {
-            status: match user.status {
-                Status::Active => StatusRecord::Active,
-                Status::Disabled => StatusRecord::Disabled,
-            },
+            login_name: user.login_name.as_str().to_owned(),
+            status: StatusRecord::new(user.status),
             ver: user.ver,
             floor: user.floor,
             roles: user.roles.to_string(),
@@ -105,10 +130,11 @@ impl UserRecord {
     }
 }
 
-fn read(id: UserId, item: Item) -> Result<User, StoreError> {
+pub(crate) fn read(id: UserId, item: Item) -> Result<User, StoreError> {
     let record: UserRecord = item::read("user", item)?;
     Ok(User {
         id,
+        login_name: LoginName::from_canonical(record.login_name),
         status: match record.status {
             StatusRecord::Active => Status::Active,
             StatusRecord::Disabled => Status::Disabled,

@@ -68,12 +68,18 @@ impl Exchange<'_> {
     }
 
     /// To the authorizer of an HTTP API with payload format 2.0: names in lower case, several values joined, no cookies
-    /// among the header fields.
+    /// among the header fields, no empty maps.
     pub(crate) fn http_2(&self, identity: &[String]) -> Value {
         let path = format!("{}{}", self.stage.base, self.path);
         let mut headers = multi_value(self.headers());
-        let cookies = headers.remove(COOKIE.as_str());
-        json!({
+        let lists = [
+            ("cookies", headers.remove(COOKIE.as_str()).unwrap_or_default()),
+            ("queryStringParameters", null_if_empty(joined(&multi_value(self.query())))),
+            ("pathParameters", null_if_empty(self.parameters.clone())),
+        ];
+        let lists = lists.into_iter().filter(|(_, list)| !list.is_null());
+        let more: Map<String, Value> = lists.map(|(name, list)| (name.to_owned(), list)).collect();
+        let event = json!({
             "version": "2.0",
             "type": "REQUEST",
             "routeArn": self.arn(),
@@ -81,10 +87,7 @@ impl Exchange<'_> {
             "routeKey": self.route_key(),
             "rawPath": path,
             "rawQueryString": self.parts.uri.query().unwrap_or_default(),
-            "cookies": cookies,
             "headers": joined(&headers),
-            "queryStringParameters": joined(&multi_value(self.query())),
-            "pathParameters": self.parameters,
             "requestContext": {
                 "accountId": Stage::account(),
                 "apiId": API,
@@ -99,7 +102,8 @@ impl Exchange<'_> {
                 "stage": self.stage.name,
                 "timeEpoch": self.received.at.millis(),
             },
-        })
+        });
+        merged(event, more.into())
     }
 
     /// To the authorizer of a WebSocket API.

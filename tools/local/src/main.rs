@@ -10,7 +10,7 @@ use std::time::Duration;
 use auth_core::config::{ConfigError, Variables, environment};
 use auth_core::entropy::OsEntropy;
 use auth_core::time::SystemClock;
-use axum::http::Uri;
+use auth_dynamodb::endpoint::Endpoint;
 use clap::{Parser, ValueEnum};
 use local::identity::IdentitySource;
 use local::stack::{DEMO_USER, Options, Stack, StartError};
@@ -37,7 +37,7 @@ struct Arguments {
     dynamodb_port: u16,
     /// Use this DynamoDB instead of the embedded one: DynamoDB Local, or AWS with the credentials of the environment
     #[arg(long, value_name = "URL", conflicts_with = "dynamodb_port")]
-    dynamodb_endpoint: Option<Uri>,
+    dynamodb_endpoint: Option<Endpoint>,
     /// The kind of gateway before the functions. With websocket, a WebSocket API stands at / beside the REST API
     #[arg(long, value_enum, default_value_t = Kind::RestToken)]
     surface: Kind,

@@ -1,23 +1,23 @@
 //! Starts the parts, in their order.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use auth_core::config::{ConfigError, Variables};
 use auth_core::entropy::{Entropy, NoEntropy};
 use auth_core::id::UserId;
-use auth_core::login::{Credentials, LoginName};
+use auth_core::login::LoginName;
 use auth_core::scope::{Roles, Scope};
 use auth_core::time::Clock;
 use auth_core::user::{Status, User};
+use auth_dynamodb::endpoint::Endpoint;
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::store::Store;
 use auth_dynamodb::user::Creation;
 use auth_password::hasher::{Hasher, Parameters};
 use auth_password::password::{MIN_LENGTH, Password};
-use axum::http::Uri;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -49,7 +49,7 @@ pub struct Options {
     /// The embedded database's port; 0 for any.
     pub dynamodb_port: u16,
     /// Another engine instead of the embedded one.
-    pub dynamodb_endpoint: Option<Uri>,
+    pub dynamodb_endpoint: Option<Endpoint>,
     /// The kind of gateway, and how it asks the authorizer.
     pub attachment: Attachment,
     /// The stage, whose name then stands before every path; at the root without one.
@@ -102,9 +102,6 @@ pub enum StartError {
         "the table has a user \"{DEMO_USER}\" whose password is not known here: start with the --data FILE of that time"
     )]
     UnknownDemoPassword,
-    /// Not where a `DynamoDB` can be.
-    #[error("--dynamodb-endpoint {0}: expected a URL such as http://127.0.0.1:8000")]
-    Endpoint(Uri),
     /// The embedded engine.
     #[error("the embedded database: {0}")]
     Engine(String),
@@ -205,26 +202,14 @@ fn variables(options: &Options, url: &str, secrets: &Secrets) -> Result<HashMap<
 }
 
 async fn connect(options: &Options, table: String) -> Result<(String, Store), StartError> {
-    let endpoint = match &options.dynamodb_endpoint {
-        Some(endpoint) if is_on_loopback(endpoint) => endpoint.to_string(),
-        Some(endpoint) if endpoint.host().is_some() && endpoint.scheme().is_some() => {
-            let endpoint = endpoint.to_string();
-            return Ok((endpoint.clone(), Store::at(&endpoint, table).await));
-        }
-        Some(endpoint) => return Err(StartError::Endpoint(endpoint.clone())),
-        None => {
-            let listener = listen(options.dynamodb_port).await?;
-            let address = engine::serve(listener, engine::open(options.data.as_deref())?)?;
-            format!("http://{address}")
-        }
-    };
+    if let Some(endpoint) = &options.dynamodb_endpoint {
+        return Ok((endpoint.to_string(), Store::at(endpoint, table).await));
+    }
+    let listener = listen(options.dynamodb_port).await?;
+    let address = engine::serve(listener, engine::open(options.data.as_deref())?)?;
+    let endpoint = format!("http://{address}");
     let store = Store::on_loopback(&endpoint, table);
     Ok((endpoint, store))
-}
-
-fn is_on_loopback(endpoint: &Uri) -> bool {
-    let host = endpoint.host().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn functions(
@@ -269,18 +254,18 @@ async fn create_demo_user(store: &Store, secrets: &Secrets, entropy: &dyn Entrop
     let password = Password::chosen(&secrets.demo_password, MIN_LENGTH).map_err(|error| broken(&error))?;
     let hasher = Hasher::new(Parameters::default());
     let password_hash = hasher.hash(&password, entropy).map_err(|error| broken(&error))?;
-    let id = UserId::random(entropy)?;
     let user = User {
-        id,
+        id: UserId::random(entropy)?,
+        login_name: name,
         status: Status::Active,
         ver,
         floor: 0,
         roles: Roles::parse("member").map_err(|error| broken(&error))?,
         scope: Scope::parse(DEMO_SCOPE).map_err(|error| broken(&error))?,
     };
-    match store.create_user(&name, &Credentials { user_id: id, password_hash, ver }, &user).await? {
+    match store.create_user(&user, &password_hash).await? {
         Creation::Created => Ok(()),
-        Creation::NameTaken => check_demo_password(store, &hasher, &name, &password).await,
+        Creation::NameTaken => check_demo_password(store, &hasher, &user.login_name, &password).await,
     }
 }
 

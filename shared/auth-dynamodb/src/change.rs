@@ -1,0 +1,147 @@
+//! Changes of a user. Each raises `ver`, and is refused if the user is not as it was read.
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+
+use auth_core::scope::{Roles, Scope};
+use auth_core::time::UnixTime;
+use auth_core::user::{Status, User};
+
+use crate::error::StoreError;
+use crate::item::{self, Item, Key};
+use crate::store::Store;
+use crate::transaction::{self, is_refused};
+use crate::user::{self, StatusRecord};
+
+/// What is to be changed of a user.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Whether the user may have tokens at all.
+    Status(Status),
+    /// The claim `roles`.
+    Roles(Roles),
+    /// The widest scope.
+    Scope(Scope),
+}
+
+/// What became of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// Done; the user as it is now.
+    Done(User),
+    /// Not done: the user was changed since it was read.
+    Meanwhile,
+    /// Not done: there is no such user any more.
+    Gone,
+}
+
+impl Store {
+    /// Changes a user that is still as `user`: one conditional write.
+    ///
+    /// Sessions go on, and their next refresh hands out what the user has then.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn change_user(&self, user: &User, change: Change, now: UnixTime) -> Result<Changed, StoreError> {
+        let (name, value) = match &change {
+            Change::Status(status) => ("status", item::value(StatusRecord::new(*status))?),
+            Change::Roles(roles) => ("roles", AttributeValue::S(roles.to_string())),
+            Change::Scope(scope) => ("scope", AttributeValue::S(scope.to_string())),
+        };
+        let changed = change.made_to(User { ver: user.next_ver(now), ..user.clone() });
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(Key::user(user.id).item()))
+            .update_expression("SET #changed = :changed, ver = :ver")
+            .condition_expression("ver = :read")
+            .expression_attribute_names("#changed", name)
+            .expression_attribute_values(":changed", value)
+            .expression_attribute_values(":ver", item::number(changed.ver))
+            .expression_attribute_values(":read", item::number(user.ver))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(Changed::Done(changed)) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(refused)) => refusal(changed, refused.item.clone()),
+            _ => Err(StoreError::from_sdk("UpdateItem", &error)),
+        }
+    }
+
+    /// Sets the password of a user that is still as `user`, and ends all that began with the one before: one transaction.
+    ///
+    /// The new `ver` is the user's `floor`, so that no older session refreshes, and stands beside the hash, so that new
+    /// ones begin with it. Failures to sign in are forgotten.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn set_password(&self, user: &User, password_hash: &str, now: UnixTime) -> Result<Changed, StoreError> {
+        let ver = user.next_ver(now);
+        let changed = User { ver, floor: ver, ..user.clone() };
+        let sent = self
+            .client
+            .transact_write_items()
+            .transact_items(self.replace_hash(user, password_hash, ver)?)
+            .transact_items(self.raise_floor(user, ver)?)
+            .send()
+            .await;
+        let Err(error) = sent else { return Ok(Changed::Done(changed)) };
+        match transaction::reasons(error.as_service_error()) {
+            [_, user] if is_refused(user) => refusal(changed, user.item().cloned()),
+            // The name leads to another user, or to none.
+            [login, _] if is_refused(login) => Ok(Changed::Gone),
+            _ => Err(StoreError::from_sdk("TransactWriteItems", &error)),
+        }
+    }
+
+    fn replace_hash(&self, user: &User, password_hash: &str, ver: u64) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(Key::login(&user.login_name).item()))
+            .update_expression("SET password_hash = :hash, ver = :ver, attempts = :none")
+            .condition_expression("user_id = :user")
+            .expression_attribute_values(":hash", AttributeValue::S(password_hash.to_owned()))
+            .expression_attribute_values(":ver", item::number(ver))
+            .expression_attribute_values(":none", item::number(0))
+            .expression_attribute_values(":user", item::value(user.id)?)
+            .build()
+            .map_err(|_| StoreError::Corrupt("update"))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+
+    fn raise_floor(&self, user: &User, ver: u64) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(Key::user(user.id).item()))
+            .update_expression("SET ver = :ver, floor = :ver")
+            .condition_expression("ver = :read")
+            .expression_attribute_values(":ver", item::number(ver))
+            .expression_attribute_values(":read", item::number(user.ver))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|_| StoreError::Corrupt("update"))?;
+        Ok(TransactWriteItem::builder().update(update).build())
+    }
+}
+
+impl Change {
+    fn made_to(self, user: User) -> User {
+        match self {
+            Self::Status(status) => User { status, ..user },
+            Self::Roles(roles) => User { roles, ..user },
+            Self::Scope(scope) => User { scope, ..user },
+        }
+    }
+}
+
+/// What a refused condition means, by the item that it found.
+fn refusal(changed: User, found: Option<Item>) -> Result<Changed, StoreError> {
+    let Some(found) = found else { return Ok(Changed::Gone) };
+    // The SDK repeats a write whose answer was lost, and then finds our own.
+    let is_ours = user::read(changed.id, found)? == changed;
+    Ok(if is_ours { Changed::Done(changed) } else { Changed::Meanwhile })
+}
