@@ -206,6 +206,7 @@ fn session() -> Session {
         client_id: "web".to_owned(),
         scope: Scope::parse("orders:read orders:write profile").unwrap(),
         device: None,
+        network: None,
         ver: 1,
         created_at: NOW,
         previous: None,

@@ -142,7 +142,7 @@ async fn an_unknown_path_is_a_404() {
         assert_eq!(answer.status, 404, "{path}");
         assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{path}");
     }
-    assert_eq!(ROUTES.iter().filter(|route| route.authorized).count(), 1);
+    assert_eq!(ROUTES.iter().filter(|route| route.authorized).count(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

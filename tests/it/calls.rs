@@ -1,6 +1,7 @@
 //! What each operation costs: calls, and request units as the embedded engine counts them. A promise.
 
 use auth_core::config::environment;
+use reqwest::Method;
 
 use crate::harness::{Api, RESTED, SECOND, engine};
 use crate::wire::{Call, Wire};
@@ -37,6 +38,14 @@ async fn every_operation_costs_what_the_documents_say() {
     assert_eq!(api.me(&tokens.access).await.status, 200);
     assert_eq!(wire.calls(), [], "authorize");
 
+    let bearer = format!("Bearer {}", tokens.access);
+    let sessions = api.get("/sessions", &bearer).await.json();
+    assert_eq!(wire.operations(), ["Query"], "sessions");
+    let sid = sessions["sessions"].as_array().unwrap().iter().find(|it| it["current"] == false).unwrap()["sid"].clone();
+    let path = format!("/sessions/{}", sid.as_str().unwrap());
+    api.send(Method::DELETE, &path, &[("authorization", &bearer)], b"").await;
+    assert_eq!(cost(wire.calls()), expected(&["UpdateItem"]), "end a session");
+
     let refused = |calls: &[&str]| calls.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     api.refresh(&tokens.refresh).await.tokens();
     assert_eq!(wire.operations(), refused(&["GetItem", "UpdateItem"]), "refresh: rest");
@@ -54,4 +63,13 @@ async fn every_operation_costs_what_the_documents_say() {
     assert_eq!(wire.operations(), refused(&["GetItem", "UpdateItem", "UpdateItem"]), "refresh: replayed");
     assert!(api.refresh(&third.refresh).await.is_invalid_grant());
     assert_eq!(wire.operations(), refused(&["GetItem", "UpdateItem"]), "refresh: ended");
+
+    let limited = Api::start_on(wire.endpoint.clone(), &[("SESSIONS_PER_USER", "1")]).await;
+    wire.calls();
+    limited.login().await;
+    let limited_login = ["GetItem", "PutItem", "Query", "UpdateItem", "UpdateItem"];
+    assert_eq!(wire.operations(), refused(&limited_login), "login with a limit of sessions");
+    limited.login().await;
+    let displacing = ["GetItem", "PutItem", "Query", "UpdateItem", "UpdateItem", "UpdateItem"];
+    assert_eq!(wire.operations(), refused(&displacing), "login that displaces a session");
 }

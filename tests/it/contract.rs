@@ -39,6 +39,7 @@ pub(crate) fn session() -> Session {
         client_id: "app".to_owned(),
         scope: Scope::parse("a b").unwrap(),
         device: Some("phone \u{1f4f1}".to_owned()),
+        network: None,
         ver: u64::from(u32::MAX) + 1,
         created_at: START,
         previous: None,

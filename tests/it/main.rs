@@ -17,6 +17,7 @@ mod log;
 mod login;
 mod policy;
 mod rie;
+mod sessions;
 mod surfaces;
 mod template;
 mod user_contract;

@@ -42,7 +42,11 @@ const FUNCTIONS: [Function; 5] = [
             variables.table_name().map(drop)
         },
     },
-    Function { resource: "Sessions", manifest: include_str!("../../functions/sessions/Cargo.toml"), start: |_| Ok(()) },
+    Function {
+        resource: "Sessions",
+        manifest: include_str!("../../functions/sessions/Cargo.toml"),
+        start: |variables| variables.table_name().map(drop),
+    },
     Function {
         resource: "Discovery",
         manifest: include_str!("../../functions/discovery/Cargo.toml"),

@@ -1,5 +1,7 @@
 //! What the environment says to this function.
 
+use std::num::NonZeroU16;
+
 use auth_core::config::{ConfigError, Variables};
 use auth_core::issuer::Issuer;
 use auth_core::policy::SessionPolicy;
@@ -16,6 +18,8 @@ pub struct Config {
     pub refresh_keys: RefreshKeys,
     /// How long sessions live.
     pub sessions: SessionPolicy,
+    /// How many sessions a user may have at a time; any number without it.
+    pub sessions_per_user: Option<NonZeroU16>,
 }
 
 impl Config {
@@ -30,6 +34,7 @@ impl Config {
             client_id: variables.default_client_id()?,
             refresh_keys: variables.refresh_keys()?,
             sessions: variables.session_policy()?,
+            sessions_per_user: variables.sessions_per_user()?,
         })
     }
 }

@@ -3,6 +3,7 @@
 pub mod config;
 
 mod request;
+mod room;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use auth_core::id::{SessionId, TokenId};
 use auth_core::issuer::AccessToken;
 use auth_core::jwt::MintError;
 use auth_core::login::Credentials;
+use auth_core::network::Network;
 use auth_core::refresh_token::Nonce;
 use auth_core::scope::Scope;
 use auth_core::session::{Child, Session};
@@ -131,6 +133,7 @@ impl App {
             client_id: self.config.client_id.clone(),
             scope: granted_scope(asked.scope.as_ref(), user)?,
             device: asked.device.clone(),
+            network: asked.address.map(|address| Network::of(&self.config.refresh_keys, user.id, address)),
             ver,
             created_at: now,
             previous: None,
@@ -142,8 +145,8 @@ impl App {
         })
     }
 
-    /// Keeps the session and answers. Beside it the attempts are taken back and an outdated hash is replaced; neither
-    /// failing fails the login.
+    /// Keeps the session and answers. Beside it the attempts are taken back, an outdated hash is replaced, and room is
+    /// made; none of them failing fails the login.
     async fn keep(&self, asked: &LoginRequest, attempts: u32, signed_in: SignedIn) -> Result<Response, Refusal> {
         let SignedIn { session, access, rehash } = &signed_in;
         let rehashing = async {
@@ -153,7 +156,8 @@ impl App {
             }
         };
         let creating = self.store.create_session(session);
-        let (kept, (), rehashed) = tokio::join!(creating, self.forget(asked, attempts), rehashing);
+        let (kept, (), rehashed, ()) =
+            tokio::join!(creating, self.forget(asked, attempts), rehashing, self.make_room(session));
         if let Err(error) = rehashed {
             tracing::warn!(%error, "a password hash was not renewed");
         }

@@ -1,5 +1,6 @@
 //! The body of `POST /login`.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use auth_core::login::LoginName;
@@ -22,6 +23,8 @@ pub(crate) struct LoginRequest {
     pub(crate) password: Arc<Password>,
     pub(crate) scope: Option<Scope>,
     pub(crate) device: Option<String>,
+    /// Where the request came from, as the gateway knows it.
+    pub(crate) address: Option<IpAddr>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +46,7 @@ impl LoginRequest {
                 .into(),
             scope: body.scope.as_deref().map(Scope::parse).transpose().map_err(|_| Refusal::MalformedScope)?,
             device: body.device.map(device).transpose()?,
+            address: request.context.source_ip,
         })
     }
 }

@@ -1,41 +1,102 @@
-//! `GET /me`: what the authorizer says of the caller.
+//! What a user sees and ends of their own sessions: `GET /me`, `GET /sessions`, `DELETE /sessions/{sid}`.
 
+mod caller;
+mod list;
+
+use std::sync::Arc;
+
+use auth_core::id::SessionId;
+use auth_core::rotation::{Write, Written};
+use auth_core::session::{End, EndCause};
+use auth_core::time::{Clock, UnixTime};
+use auth_dynamodb::error::StoreError;
+use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
 use auth_http::function::Function;
-use auth_http::request::{Context, Request};
+use auth_http::request::Request;
 use auth_http::response::{self, Response};
 use lambda_http::http::Method;
-use serde_json::{Value, json};
 
-/// The function; it holds nothing.
-#[derive(Clone, Copy, Debug)]
-pub struct App;
+use crate::caller::{Caller, NotAuthorized};
+use crate::list::{MAX_LISTED, Sessions};
 
-impl Function for App {
-    async fn answer(&self, request: Request) -> Response {
+/// The function and what it holds.
+pub struct App {
+    store: Store,
+    clock: Arc<dyn Clock>,
+}
+
+impl App {
+    /// Sets the function up.
+    pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+
+    async fn route(&self, request: &Request) -> Result<Response, Refusal> {
+        let now = self.clock.now();
+        let caller = Caller::of(&request.context);
         match (request.route.as_str(), &request.method) {
-            ("/me", &Method::GET) => me(&request.context),
-            ("/me", _) => response::problem_unreadable(Unreadable::Method("GET")),
-            _ => response::not_found(),
+            ("/me", &Method::GET) => Ok(caller?.describe()),
+            ("/sessions", &Method::GET) => self.list(&caller?, now).await,
+            ("/sessions/{sid}", &Method::DELETE) => self.end(&caller?, request.parameter("sid"), now).await,
+            ("/me" | "/sessions", _) => Err(Unreadable::Method("GET").into()),
+            ("/sessions/{sid}", _) => Err(Unreadable::Method("DELETE").into()),
+            _ => Err(Refusal::NotFound),
         }
+    }
+
+    async fn list(&self, caller: &Caller<'_>, now: UnixTime) -> Result<Response, Refusal> {
+        let Some(user_id) = caller.user_id() else { return Err(Refusal::NotFound) };
+        let living = self.store.living_sessions(user_id, now, MAX_LISTED).await?;
+        Ok(response::document(&Sessions::new(&living, caller.sid)))
+    }
+
+    /// A session that has ended already is as good as ended by this request, which may be a repeated one.
+    async fn end(&self, caller: &Caller<'_>, sid: Option<&str>, now: UnixTime) -> Result<Response, Refusal> {
+        let user_id = caller.user_id().ok_or(Refusal::NotFound)?;
+        let id = sid.and_then(|sid| SessionId::parse(sid).ok()).ok_or(Refusal::NotFound)?;
+        let end = Write::End(End { cause: EndCause::Revoked, at: now });
+        match self.store.write_session(user_id, id, &end).await? {
+            Written::Done(_) => tracing::info!(event = "session_ended", sub = %user_id, sid = %id, by = caller.sid),
+            Written::Refused(Some(_)) => {}
+            Written::Refused(None) => return Err(Refusal::NotFound),
+        }
+        Ok(response::no_content())
     }
 }
 
-/// The caller, as the authorizer handed it on. API Gateway turns every value into a string; roles are an array again.
-fn me(context: &Context) -> Response {
-    let text = |name: &str| context.authorizer.get(name).and_then(Value::as_str);
-    let (Some(sub), Some(sid)) = (text("sub"), text("sid")) else {
-        // Nobody comes here past the authorizer: the route was deployed without one.
-        tracing::error!(event = "fault", "the request has not passed the authorizer");
-        return response::unauthorized();
-    };
-    let roles: Vec<&str> = text("roles").unwrap_or_default().split(' ').filter(|role| !role.is_empty()).collect();
-    response::document(&json!({
-        "sub": sub,
-        "sid": sid,
-        "client_id": text("client_id"),
-        "scope": text("scope").unwrap_or_default(),
-        "roles": roles,
-        "exp": text("exp").and_then(|exp| exp.parse::<u64>().ok()),
-    }))
+impl Function for App {
+    async fn answer(&self, request: Request) -> Response {
+        self.route(&request).await.unwrap_or_else(Refusal::into_response)
+    }
+}
+
+/// Why nothing was told or ended.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error(transparent)]
+    NotAuthorized(#[from] NotAuthorized),
+    #[error("no such route, or no such session of the caller's")]
+    NotFound,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Refusal {
+    fn into_response(self) -> Response {
+        match &self {
+            Self::Unreadable(error) => response::problem_unreadable(*error),
+            Self::NotFound => response::not_found(),
+            Self::NotAuthorized(_) => {
+                tracing::error!(event = "fault", error = %self);
+                response::unauthorized()
+            }
+            Self::Store(_) => {
+                tracing::error!(event = "fault", error = %self);
+                response::unavailable()
+            }
+        }
+    }
 }

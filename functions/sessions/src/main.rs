@@ -1,10 +1,17 @@
 //! The Lambda function `sessions`.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use auth_core::time::SystemClock;
+use auth_dynamodb::store::Store;
 use sessions::App;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    auth_http::function::run("sessions", async |_| Ok(App)).await
+    auth_http::function::run("sessions", async |variables| {
+        let store = Store::from_environment(variables.table_name()?).await;
+        Ok(App::new(store, Arc::new(SystemClock)))
+    })
+    .await
 }

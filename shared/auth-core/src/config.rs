@@ -1,6 +1,7 @@
 //! Configuration: read once, through a look-up, each value checked where it enters.
 
 use std::net::Ipv6Addr;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
@@ -9,7 +10,7 @@ use jsonwebtoken::jwk::JwkSet;
 use crate::issuer::Issuer;
 use crate::jwt::Signer;
 use crate::key::{ALGORITHMS, KeyError, KeySet, SigningKey, publishable};
-use crate::policy::{ACCESS_TTL_BOUNDS, SessionPolicy};
+use crate::policy::{ACCESS_TTL_BOUNDS, SESSIONS_PER_USER_BOUNDS, SessionPolicy};
 use crate::refresh_token::RefreshKeys;
 
 /// A variable is missing or wrong, or two contradict each other. One line, without the value: it may be a secret.
@@ -187,6 +188,18 @@ impl<'a> Variables<'a> {
         let absolute = self.seconds("REFRESH_ABSOLUTE_TTL_SECONDS", 180 * day)?;
         SessionPolicy::new(rest, window, idle, absolute, self.access_ttl()?)
             .map_err(|error| ConfigError::Contradiction(error.to_string()))
+    }
+
+    /// `SESSIONS_PER_USER`: how many sessions a user may have at a time; without it, any number.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn sessions_per_user(&self) -> Result<Option<NonZeroU16>, ConfigError> {
+        let (least, most) = SESSIONS_PER_USER_BOUNDS;
+        self.parsed("SESSIONS_PER_USER", &format!("a whole number, {least} to {most}"), |value| {
+            value.parse().ok().filter(|limit: &NonZeroU16| (least..=most).contains(&limit.get()))
+        })
     }
 
     /// `REFRESH_KEYS`.

@@ -113,6 +113,7 @@ mod tests {
             client_id: "web".to_owned(),
             scope: Scope::parse("a b").unwrap(),
             device: None,
+            network: None,
             ver: 1,
             created_at: NOW,
             previous: None,

@@ -13,6 +13,7 @@ pub mod issuer;
 pub mod jwt;
 pub mod key;
 pub mod login;
+pub mod network;
 pub mod policy;
 pub mod refresh_token;
 pub mod rotation;

@@ -14,6 +14,9 @@ pub const REST_OVER_WINDOW: Duration = Duration::from_secs(60);
 /// The bounds of an access token's life.
 pub const ACCESS_TTL_BOUNDS: (Duration, Duration) = (Duration::from_mins(3), Duration::from_mins(60));
 
+/// The bounds of a limit to a user's sessions.
+pub const SESSIONS_PER_USER_BOUNDS: (u16, u16) = (1, 1000);
+
 /// The longest `window`.
 pub const LONGEST_WINDOW: Duration = Duration::from_secs(60);
 

@@ -302,6 +302,7 @@ mod tests {
             client_id: "app".to_owned(),
             scope: Scope::default(),
             device: None,
+            network: None,
             ver: 1,
             created_at: NOW,
             previous: None,

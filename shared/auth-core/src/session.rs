@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::id::{SessionId, UserId};
+use crate::network::Network;
 use crate::policy::{FUTURE_TOLERANCE, SessionPolicy};
 use crate::refresh_token::{Nonce, Presented};
 use crate::scope::Scope;
@@ -43,6 +44,8 @@ pub struct Session {
     pub scope: Scope,
     /// What the client calls the device it runs on.
     pub device: Option<String>,
+    /// The network that the login came from, if the gateway named one.
+    pub network: Option<Network>,
     /// The `ver` of the password hash that the login was checked against.
     pub ver: u64,
     /// When the login happened.
@@ -79,6 +82,8 @@ pub enum EndCause {
     Replay,
     /// It was revoked, by its owner elsewhere or by an operator.
     Revoked,
+    /// It made room for a newer one: its user may have so many and no more.
+    Displaced,
 }
 
 /// What a genuine refresh token leads to.
@@ -168,6 +173,7 @@ mod tests {
             client_id: "app".to_owned(),
             scope: Scope::default(),
             device: None,
+            network: None,
             ver: 1,
             created_at: NOW.before(Duration::from_hours(10)),
             previous: Some(nonce(4)),

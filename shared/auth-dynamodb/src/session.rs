@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditi
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use auth_core::id::{SessionId, UserId};
+use auth_core::network::Network;
 use auth_core::refresh_token::Nonce;
 use auth_core::rotation::{Guard, Write, Written};
 use auth_core::scope::Scope;
@@ -18,6 +19,15 @@ use crate::error::StoreError;
 use crate::item::{self, Item, Key, SESSION_PREFIX, TTL};
 use crate::page::{Cursor, Page};
 use crate::store::Store;
+
+/// A user's sessions that live.
+#[derive(Debug)]
+pub struct Living {
+    /// In no order.
+    pub sessions: Vec<Session>,
+    /// Whether there are others.
+    pub more: bool,
+}
 
 impl Store {
     /// Keeps a new session: one write, which never touches one that is there.
@@ -69,6 +79,26 @@ impl Store {
         let found = found.map_err(|error| StoreError::from_sdk("Query", &error))?;
         let session = |item| read(user_id, Key::session_id(&item)?, item);
         Page::read(found.items.unwrap_or_default(), found.last_evaluated_key, session)
+    }
+
+    /// Reads those of a user's sessions that live at `now`, in no order, until there are `most` or no more.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn living_sessions(&self, user_id: UserId, now: UnixTime, most: usize) -> Result<Living, StoreError> {
+        let mut sessions = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.sessions(user_id, after).await?;
+            sessions.extend(page.items.into_iter().filter(|session| session.is_alive(now)));
+            after = page.next;
+            if after.is_none() || sessions.len() > most {
+                let more = sessions.len() > most;
+                sessions.truncate(most);
+                return Ok(Living { sessions, more });
+            }
+        }
     }
 
     pub(crate) fn query_sessions(&self, user_id: UserId, after: Option<Cursor>) -> QueryFluentBuilder {
@@ -168,6 +198,8 @@ struct SessionRecord {
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     device: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<String>,
     ver: u64,
     created_at: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -201,6 +233,7 @@ enum CauseRecord {
     Logout,
     Replay,
     Revoked,
+    Displaced,
 }
 
 impl SessionRecord {
@@ -209,6 +242,7 @@ impl SessionRecord {
             client_id: session.client_id.clone(),
             scope: session.scope.to_string(),
             device: session.device.clone(),
+            network: session.network.map(|network| network.to_string()),
             ver: session.ver,
             created_at: session.created_at.millis(),
             previous: session.previous.clone().map(NonceRecord),
@@ -230,6 +264,7 @@ fn read(user_id: UserId, id: SessionId, item: Item) -> Result<Session, StoreErro
         client_id: record.client_id,
         scope: Scope::parse(&record.scope).map_err(|_| StoreError::Corrupt("session"))?,
         device: record.device,
+        network: record.network.map(|text| Network::parse(&text).ok_or(StoreError::Corrupt("session"))).transpose()?,
         ver: record.ver,
         created_at: UnixTime::from_millis(record.created_at),
         previous: record.previous.map(|record| record.0),
@@ -257,6 +292,7 @@ impl EndRecord {
             EndCause::Logout => CauseRecord::Logout,
             EndCause::Replay => CauseRecord::Replay,
             EndCause::Revoked => CauseRecord::Revoked,
+            EndCause::Displaced => CauseRecord::Displaced,
         };
         Self { cause, at: end.at.millis() }
     }
@@ -266,6 +302,7 @@ impl EndRecord {
             CauseRecord::Logout => EndCause::Logout,
             CauseRecord::Replay => EndCause::Replay,
             CauseRecord::Revoked => EndCause::Revoked,
+            CauseRecord::Displaced => EndCause::Displaced,
         };
         End { cause, at: UnixTime::from_millis(self.at) }
     }

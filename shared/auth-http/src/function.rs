@@ -62,6 +62,6 @@ fn encode(response: Response) -> ApiGatewayProxyResponse {
     encoded.status_code = parts.status.as_u16().into();
     encoded.multi_value_headers = parts.headers;
     encoded.is_base64_encoded = matches!(body, Body::Binary(_));
-    encoded.body = Some(body);
+    encoded.body = (body != Body::Empty).then_some(body);
     encoded
 }

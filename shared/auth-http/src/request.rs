@@ -17,6 +17,8 @@ pub struct Request {
     pub method: Method,
     /// The route that API Gateway matched, such as `/sessions/{sid}`: without stage, base path or actual parameters.
     pub route: String,
+    /// What stands for the parameters of the route, such as `sid`.
+    parameters: Map<String, Value>,
     /// The header fields whose name and value are ones.
     pub headers: HeaderMap,
     /// The body.
@@ -51,10 +53,16 @@ impl Request {
         Self {
             method: text("httpMethod").and_then(|method| method.parse().ok()).unwrap_or_default(),
             route: text("resource").unwrap_or_default().to_owned(),
+            parameters: event.get("pathParameters").and_then(Value::as_object).cloned().unwrap_or_default(),
             headers: headers(event),
             body: body(text("body").unwrap_or_default(), event.get("isBase64Encoded") == Some(&Value::Bool(true))),
             context: event.get("requestContext").map(context).unwrap_or_default(),
         }
+    }
+
+    /// What stands for a parameter of the route.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters.get(name).and_then(Value::as_str)
     }
 
     /// A header field that stands in the request once, as text.

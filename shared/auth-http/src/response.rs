@@ -56,6 +56,13 @@ pub fn document(document: &impl Serialize) -> Response {
     secret_json(StatusCode::OK, "application/json", document)
 }
 
+/// 204: it is done, and there is nothing to say.
+pub fn no_content() -> Response {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    with_header(response, CACHE_CONTROL, HeaderValue::from_static("no-store"))
+}
+
 /// 400 with an OAuth error.
 pub fn oauth_error(code: OAuthCode, description: &str) -> Response {
     oauth(StatusCode::BAD_REQUEST, code, description)

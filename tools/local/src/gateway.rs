@@ -54,11 +54,13 @@ pub struct Route {
 }
 
 /// The API. A test holds it against `template.yaml`.
-pub const ROUTES: [Route; 7] = [
+pub const ROUTES: [Route; 9] = [
     Route { path: "/login", target: Target::Login, authorized: false },
     Route { path: "/refresh", target: Target::Refresh, authorized: false },
     Route { path: "/oauth/token", target: Target::Refresh, authorized: false },
     Route { path: "/me", target: Target::Sessions, authorized: true },
+    Route { path: "/sessions", target: Target::Sessions, authorized: true },
+    Route { path: "/sessions/{sid}", target: Target::Sessions, authorized: true },
     Route { path: "/.well-known/jwks.json", target: Target::Discovery, authorized: false },
     Route { path: "/.well-known/openid-configuration", target: Target::Discovery, authorized: false },
     Route { path: "/.well-known/oauth-authorization-server", target: Target::Discovery, authorized: false },

@@ -224,7 +224,7 @@ fn functions(
     Ok(Functions {
         login: login::App::new(login, store.clone(), Arc::clone(&clock), Arc::clone(entropy)),
         refresh: refresh::App::new(refresh, store.clone(), Arc::clone(&clock), Arc::clone(entropy)),
-        sessions: sessions::App,
+        sessions: sessions::App::new(store.clone(), Arc::clone(&clock)),
         discovery: discovery::App::from_variables(variables)?,
     })
 }
