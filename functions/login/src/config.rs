@@ -4,6 +4,7 @@ use auth_core::config::{ConfigError, Variables};
 use auth_core::issuer::Issuer;
 use auth_core::policy::SessionPolicy;
 use auth_core::refresh_token::RefreshKeys;
+use auth_http::browser::Browsers;
 
 /// The configuration of `login`.
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub struct Config {
     pub refresh_keys: RefreshKeys,
     /// How long sessions live.
     pub sessions: SessionPolicy,
+    /// How browsers are treated.
+    pub browsers: Browsers,
 }
 
 impl Config {
@@ -30,6 +33,7 @@ impl Config {
             client_id: variables.default_client_id()?,
             refresh_keys: variables.refresh_keys()?,
             sessions: variables.session_policy()?,
+            browsers: Browsers::from_variables(variables)?,
         })
     }
 }

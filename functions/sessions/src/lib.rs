@@ -1,17 +1,36 @@
 //! `GET /me`: what the authorizer says of the caller.
 
+use auth_core::config::{ConfigError, Variables};
 use auth_http::body::Unreadable;
+use auth_http::browser::Browsers;
 use auth_http::function::Function;
 use auth_http::request::{Context, Request};
 use auth_http::response::{self, Response};
 use lambda_http::http::Method;
 use serde_json::{Value, json};
 
-/// The function; it holds nothing.
-#[derive(Clone, Copy, Debug)]
-pub struct App;
+/// The function.
+#[derive(Clone, Debug)]
+pub struct App {
+    browsers: Browsers,
+}
+
+impl App {
+    /// Sets the function up.
+    ///
+    /// # Errors
+    ///
+    /// The first [`ConfigError`].
+    pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
+        Ok(Self { browsers: Browsers::without_cookies(variables)? })
+    }
+}
 
 impl Function for App {
+    fn browsers(&self) -> &Browsers {
+        &self.browsers
+    }
+
     async fn answer(&self, request: Request) -> Response {
         match (request.route.as_str(), &request.method) {
             ("/me", &Method::GET) => me(&request.context),

@@ -6,5 +6,5 @@ use sessions::App;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    auth_http::function::run("sessions", async |_| Ok(App)).await
+    auth_http::function::run("sessions", async |variables| App::from_variables(variables)).await
 }

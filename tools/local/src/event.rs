@@ -62,7 +62,8 @@ pub(crate) fn proxy(
             "authorizer": authorizer,
             "httpMethod": parts.method.as_str(),
             "identity": {"sourceIp": received.from.to_string(), "userAgent": headers.get("user-agent").map(last)},
-            "path": format!("/{STAGE}{}", parts.uri.path()),
+            // As at a custom domain that is mapped to the stage: what the caller's URL has.
+            "path": parts.uri.path(),
             "protocol": "HTTP/1.1",
             "requestId": received.id,
             "requestTimeEpoch": received.at.millis(),

@@ -14,7 +14,10 @@ use auth_http::function::{Function, invoke};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE,
+    RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use base64::Engine as _;
@@ -37,6 +40,8 @@ pub enum Target {
     Login,
     /// `refresh`.
     Refresh,
+    /// `revoke`.
+    Revoke,
     /// `sessions`.
     Sessions,
     /// `discovery`.
@@ -55,10 +60,11 @@ pub struct Route {
 }
 
 /// The API. A test holds it against `template.yaml`.
-pub const ROUTES: [Route; 7] = [
+pub const ROUTES: [Route; 8] = [
     Route { path: "/login", target: Target::Login, authorized: false },
     Route { path: "/refresh", target: Target::Refresh, authorized: false },
     Route { path: "/oauth/token", target: Target::Refresh, authorized: false },
+    Route { path: "/logout", target: Target::Revoke, authorized: false },
     Route { path: "/me", target: Target::Sessions, authorized: true },
     Route { path: "/.well-known/jwks.json", target: Target::Discovery, authorized: false },
     Route { path: "/.well-known/openid-configuration", target: Target::Discovery, authorized: false },
@@ -69,6 +75,7 @@ pub const ROUTES: [Route; 7] = [
 pub(crate) struct Functions {
     pub(crate) login: login::App,
     pub(crate) refresh: refresh::App,
+    pub(crate) revoke: revoke::App,
     pub(crate) sessions: sessions::App,
     pub(crate) discovery: discovery::App,
     pub(crate) authorizer: authorizer::App,
@@ -128,7 +135,9 @@ impl Gateway {
         }
         let route = ROUTES.iter().find(|route| route.path == parts.uri.path());
         let route = route.ok_or(GatewayResponse::MissingAuthenticationToken)?;
-        let authorizer = if route.authorized { Some(self.authorize(&parts, at)?) } else { None };
+        // A preflight carries no token: the API has a method OPTIONS of its own beside ANY, without the authorizer.
+        let authorized = route.authorized && parts.method != Method::OPTIONS;
+        let authorizer = if authorized { Some(self.authorize(&parts, at)?) } else { None };
         let id = self.request_id().map_err(|_| GatewayResponse::Default5xx)?;
         let received = Received { id, at, from: from.ip() };
         let event = event::proxy(route.path, &parts, &body, &received, authorizer.as_ref());
@@ -183,6 +192,7 @@ impl Gateway {
             match target {
                 Target::Login => to_json(&functions.login, &event).await,
                 Target::Refresh => to_json(&functions.refresh, &event).await,
+                Target::Revoke => to_json(&functions.revoke, &event).await,
                 Target::Sessions => to_json(&functions.sessions, &event).await,
                 Target::Discovery => to_json(&functions.discovery, &event).await,
             }
@@ -264,7 +274,16 @@ impl GatewayResponse {
         }
     }
 
-    /// The header field besides `Content-Type` and `Cache-Control`.
+    /// The header fields of all of them. They stand in the template as they are, the same for every caller, so pages of all
+    /// origins may read them; never those that send cookies, who see a broken network instead, and come again.
+    pub const SHARED: [(HeaderName, &str); 4] = [
+        (CONTENT_TYPE, "application/problem+json"),
+        (CACHE_CONTROL, "no-store"),
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_EXPOSE_HEADERS, "Retry-After, WWW-Authenticate"),
+    ];
+
+    /// The header field besides those.
     pub fn header(self) -> Option<(HeaderName, &'static str)> {
         match self {
             Self::Unauthorized => Some((WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")),
@@ -291,8 +310,7 @@ impl GatewayResponse {
     fn respond(self) -> Response<Body> {
         let mut response = json_response(self.status(), &self.body());
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if let Some((name, value)) = self.header() {
+        for (name, value) in Self::SHARED.into_iter().chain(self.header()) {
             headers.insert(name, HeaderValue::from_static(value));
         }
         response

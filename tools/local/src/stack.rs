@@ -223,10 +223,12 @@ fn functions(
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
     let login = login::config::Config::from_variables(variables)?;
     let refresh = refresh::config::Config::from_variables(variables)?;
+    let revoke = revoke::config::Config::from_variables(variables)?;
     Ok(Functions {
         login: login::App::new(login, store.clone(), Arc::clone(&clock), Arc::clone(entropy)),
         refresh: refresh::App::new(refresh, store.clone(), Arc::clone(&clock), Arc::clone(entropy)),
-        sessions: sessions::App,
+        revoke: revoke::App::new(revoke, store.clone(), Arc::clone(&clock)),
+        sessions: sessions::App::from_variables(variables)?,
         discovery: discovery::App::from_variables(variables)?,
         authorizer: authorizer::App::new(authorizer::config::Config::from_variables(variables)?, clock),
     })

@@ -147,6 +147,17 @@ fn durations_that_contradict_each_other_are_one_clear_line() {
 }
 
 #[test]
+fn cookies_for_pages_of_unnamed_origins_are_one_clear_line() {
+    for origins in ["", "*"] {
+        let refused = command(&[]).env("COOKIE_MODE", "on").env("ALLOWED_ORIGINS", origins).output().unwrap();
+        assert!(
+            one_line(&refused).starts_with("error: COOKIE_MODE=on needs ALLOWED_ORIGINS"),
+            "{origins}: {refused:?}"
+        );
+    }
+}
+
+#[test]
 fn an_interrupt_ends_it_cleanly() {
     let mut running = Running::start(&[]);
     let interrupt = format!("kill -INT {}", running.child.id()); // the shell's own: not every machine has the program
