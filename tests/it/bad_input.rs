@@ -9,7 +9,8 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 /// Where OAuth's error shape is spoken.
-const ENDPOINTS: [(&str, (&str, &str)); 3] = [("/login", JSON), ("/refresh", JSON), ("/oauth/token", FORM)];
+const ENDPOINTS: [(&str, (&str, &str)); 4] =
+    [("/login", JSON), ("/refresh", JSON), ("/logout", JSON), ("/oauth/token", FORM)];
 
 /// A name, the method, the header fields, the body and the status of the answer.
 type Case<'a> = (&'a str, Method, Vec<(&'a str, &'a str)>, &'a [u8], u16);
@@ -86,6 +87,9 @@ async fn members_are_there_once_and_of_their_type() {
         ("/refresh", JSON, r#"{"refresh_token":"a","refresh_token":"a"}"#),
         ("/refresh", JSON, r#"{"refresh_token":1}"#),
         ("/refresh", JSON, r#"{"scope":"a"}"#),
+        ("/logout", JSON, "{}"),
+        ("/logout", JSON, r#"{"refresh_token":"a","refresh_token":"a"}"#),
+        ("/logout", JSON, r#"{"refresh_token":null}"#),
         ("/oauth/token", FORM, "refresh_token=a"),
         ("/oauth/token", FORM, "grant_type=refresh_token"),
         ("/oauth/token", FORM, "grant_type=refresh_token&refresh_token="),

@@ -36,6 +36,7 @@ fn functions_link_what_they_need_and_no_more() {
     let cases = [
         ("login", ["argon2", "aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"].as_slice()),
         ("refresh", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
+        ("revoke", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
         ("sessions", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
         ("discovery", &["lambda_http", "jsonwebtoken"]),
         ("authorizer", &["jsonwebtoken"]),
@@ -94,7 +95,7 @@ fn built_alone(name: &str) -> BTreeSet<String> {
 
 #[test]
 fn there_is_one_tls_stack_and_one_crypto_library() {
-    for function in ["login", "refresh", "sessions"] {
+    for function in ["login", "refresh", "revoke", "sessions"] {
         let linked = built_alone(function);
         assert!(linked.contains("rustls") && linked.contains("aws-lc-rs"), "{function}: {linked:?}");
         for absent in ["ring", "openssl", "native-tls", "rsa", "aws-sdk-sso", "aws-sdk-ssooidc"] {
@@ -132,7 +133,7 @@ fn licences_are_permissive() {
         "Zlib",
     ];
     let metadata = metadata();
-    let shipped: BTreeSet<String> = ["login", "refresh", "sessions", "discovery", "authorizer"]
+    let shipped: BTreeSet<String> = ["login", "refresh", "revoke", "sessions", "discovery", "authorizer"]
         .iter()
         .flat_map(|name| linked(&metadata, name))
         .collect();

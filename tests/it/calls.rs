@@ -64,6 +64,14 @@ async fn every_operation_costs_what_the_documents_say() {
     assert!(api.refresh(&third.refresh).await.is_invalid_grant());
     assert_eq!(wire.operations(), refused(&["GetItem", "UpdateItem"]), "refresh: ended");
 
+    let another = api.login().await.refresh;
+    wire.calls();
+    assert_eq!(api.logout(&another).await.status, 204);
+    assert_eq!(cost(wire.calls()), expected(&["UpdateItem"]), "logout");
+    assert_eq!(api.logout(&another).await.status, 204);
+    assert_eq!(wire.operations(), refused(&["UpdateItem"]), "logout again");
+    assert_eq!(api.logout("csr_forged").await.status, 204);
+    assert_eq!(wire.calls(), [], "logout with a forged token");
     let limited = Api::start_on(wire.endpoint.clone(), &[("SESSIONS_PER_USER", "1")]).await;
     wire.calls();
     limited.login().await;

@@ -57,6 +57,7 @@ pub(crate) struct Api {
     pub(crate) refresh_keys: String,
     pub(crate) signing_key: String,
     pub(crate) table: String,
+    pub(crate) dynamodb: String,
     client: reqwest::Client,
 }
 
@@ -123,6 +124,7 @@ impl Api {
             refresh_keys: stack.secrets.refresh_keys.clone(),
             signing_key: stack.secrets.signing_key.clone(),
             table,
+            dynamodb: stack.dynamodb.clone(),
             client: reqwest::Client::new(),
         };
         tokio::spawn(stack.serve(std::future::pending()));
@@ -171,6 +173,10 @@ impl Api {
 
     pub(crate) async fn refresh(&self, refresh: &str) -> Answer {
         self.post("/refresh", &json!({"refresh_token": refresh})).await
+    }
+
+    pub(crate) async fn logout(&self, refresh: &str) -> Answer {
+        self.post("/logout", &json!({"refresh_token": refresh})).await
     }
 
     /// Refreshes as a client does that has waited long enough.

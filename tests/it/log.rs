@@ -5,10 +5,12 @@ use std::sync::{Mutex, Once};
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use reqwest::Method;
 use serde_json::json;
 use tracing::Level;
 
-use crate::harness::{Api, RESTED};
+use crate::browser::Browser;
+use crate::harness::{Api, RESTED, Tokens};
 
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -47,10 +49,14 @@ async fn no_secret_reaches_the_log() {
     api.post("/refresh", &json!({"refresh_token": format!("{}x", third.refresh)})).await;
     api.me(&format!("{}x", third.access)).await;
 
+    let (in_cookies, cookie) = cookie_session().await;
+
     let log = String::from_utf8(LINES.lock().unwrap().clone()).unwrap();
     assert!(log.contains("refresh_replayed") && log.contains("login_ok"), "the log was listened to");
-    let mut secrets = vec![wrong.to_owned(), api.password.clone(), "$argon2id$".to_owned(), "PRIVATE KEY".to_owned()];
-    for tokens in [first, second, third] {
+    assert!(log.contains("browser_refused") && log.contains("logout"), "to browsers, too");
+    let mut secrets =
+        vec![cookie, wrong.to_owned(), api.password.clone(), "$argon2id$".to_owned(), "PRIVATE KEY".to_owned()];
+    for tokens in [first, second, third, in_cookies] {
         let signature = tokens.access.rsplit_once('.').unwrap().1.to_owned();
         let token = BASE64_URL_SAFE_NO_PAD.decode(&tokens.refresh[4..]).unwrap();
         let nonce = &token[38..54];
@@ -62,4 +68,22 @@ async fn no_secret_reaches_the_log() {
     for line in log.lines() {
         assert!(serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line.is_object()), "{line}");
     }
+}
+
+/// A session in cookies from login to logout, refusals among its requests: its tokens, and its cookie in pieces.
+async fn cookie_session() -> (Tokens, String) {
+    let variables = [("ALLOWED_ORIGINS", "https://app.example"), ("COOKIE_MODE", "on")];
+    let api = Api::start_with(&variables).await;
+    let browser = Browser::new(&api);
+    let login = browser.login().await;
+    let access = login.json()["access_token"].as_str().unwrap().to_owned();
+    let tokens = Tokens { access, refresh: browser.token() };
+    let cookie = format!("__Secure-refresh_token={}", &tokens.refresh[..20]);
+    let whole = format!("__Secure-refresh_token={}", tokens.refresh);
+    for origin in ["https://app.example", "https://evil.example"] {
+        api.send(Method::POST, "/refresh", &[("origin", origin), ("cookie", &whole)], b"").await;
+    }
+    browser.post("/refresh", "").await;
+    browser.post("/logout", "").await;
+    (tokens, cookie)
 }

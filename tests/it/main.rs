@@ -7,14 +7,17 @@
 mod authorizer;
 mod bad_input;
 mod boundaries;
+mod browser;
 mod calls;
 mod contract;
+mod cors;
 mod faults;
 mod flows;
 mod gateway;
 mod harness;
 mod log;
 mod login;
+mod logout;
 mod policy;
 mod rie;
 mod sessions;

@@ -54,6 +54,15 @@ async fn each_binary_answers_under_the_emulator() {
         }
     }
 
+    let revoke = bench.start("Revoke").await;
+    let body = json!({"refresh_token": refreshed["refresh_token"]}).to_string();
+    for times in 1..=2 {
+        let answer = revoke.proxy(include_str!("../../events/revoke.json"), Some(&body)).await;
+        assert_eq!(answer.0["statusCode"], 204, "{times}: {}", answer.0);
+    }
+    let refused = refresh.proxy(include_str!("../../events/refresh.json"), Some(&body)).await.with_status(400);
+    assert_eq!(refused["error"], "invalid_grant");
+
     let sessions = bench.start("Sessions").await;
     let me = sessions.proxy(include_str!("../../events/sessions-me.json"), None).await.with_status(200);
     assert_eq!(me["roles"], json!(["member"]));
@@ -84,7 +93,7 @@ async fn each_binary_takes_every_event() {
     let odd = odd.into_iter().enumerate().map(|(at, event)| (format!("odd {at}"), event));
     let events: Vec<(String, Value)> = events().chain(odd).collect();
     assert!(events.len() > 15);
-    for name in ["Login", "Refresh", "Sessions", "Discovery", "Authorizer"] {
+    for name in ["Login", "Refresh", "Revoke", "Sessions", "Discovery", "Authorizer"] {
         let function = bench.start(name).await;
         for (event_name, event) in &events {
             let answer = function.invoke(event).await;
@@ -106,6 +115,7 @@ async fn a_missing_variable_ends_the_start() {
         ("Login", "TABLE_NAME"),
         ("Login", "REFRESH_KEYS"),
         ("Refresh", "SIGNING_KEY"),
+        ("Revoke", "REFRESH_KEYS"),
         ("Discovery", "JWKS"),
         ("Authorizer", "AUDIENCE"),
     ] {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use auth_core::config::{ConfigError, Variables};
 use auth_http::body::Unreadable;
+use auth_http::browser::Browsers;
 use auth_http::function::Function;
 use auth_http::request::Request;
 use auth_http::response::{self, Response};
@@ -20,10 +21,11 @@ const MAX_AGE: Duration = Duration::from_mins(5);
 pub struct App {
     jwks: Value,
     metadata: Value,
+    browsers: Browsers,
 }
 
 impl App {
-    /// Makes the documents of `ISSUER` and `JWKS`.
+    /// Makes the documents of `ISSUER` and `JWKS`; reads `ALLOWED_ORIGINS`.
     ///
     /// # Errors
     ///
@@ -31,7 +33,7 @@ impl App {
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         let jwks = json!(variables.published_keys()?);
         let metadata = metadata(&variables.issuer()?, &jwks);
-        Ok(Self { jwks, metadata })
+        Ok(Self { jwks, metadata, browsers: Browsers::without_cookies(variables)? })
     }
 }
 
@@ -52,6 +54,10 @@ fn metadata(issuer: &str, jwks: &Value) -> Value {
 }
 
 impl Function for App {
+    fn browsers(&self) -> &Browsers {
+        &self.browsers
+    }
+
     async fn answer(&self, request: Request) -> Response {
         let document = match request.route.as_str() {
             "/.well-known/jwks.json" => response::public_document(&self.jwks, MAX_AGE),

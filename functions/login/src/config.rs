@@ -6,6 +6,7 @@ use auth_core::config::{ConfigError, Variables};
 use auth_core::issuer::Issuer;
 use auth_core::policy::SessionPolicy;
 use auth_core::refresh_token::RefreshKeys;
+use auth_http::browser::Browsers;
 
 /// The configuration of `login`.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Config {
     pub sessions: SessionPolicy,
     /// How many sessions a user may have at a time; any number without it.
     pub sessions_per_user: Option<NonZeroU16>,
+    /// How browsers are treated.
+    pub browsers: Browsers,
 }
 
 impl Config {
@@ -35,6 +38,7 @@ impl Config {
             refresh_keys: variables.refresh_keys()?,
             sessions: variables.session_policy()?,
             sessions_per_user: variables.sessions_per_user()?,
+            browsers: Browsers::from_variables(variables)?,
         })
     }
 }

@@ -22,6 +22,7 @@ use auth_dynamodb::error::StoreError;
 use auth_dynamodb::login::Attempt;
 use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
+use auth_http::browser::{BrowserRefused, Browsers};
 use auth_http::function::Function;
 use auth_http::request::Request;
 use auth_http::response::{self, OAuthCode, Response};
@@ -60,7 +61,7 @@ impl App {
 
     async fn login(&self, request: &Request) -> Result<Response, Refusal> {
         let now = self.clock.now();
-        let asked = LoginRequest::parse(request)?;
+        let asked = LoginRequest::parse(request, &self.config.browsers)?;
         let (attempts, credentials) = match self.store.count_attempt(&asked.name, now).await? {
             Attempt::Counted { attempts, credentials } => (attempts, credentials),
             Attempt::Closed { until } => return Err(Refusal::Throttled { now, until }),
@@ -165,7 +166,7 @@ impl App {
         tracing::info!(event = "login_ok", sub = %session.user_id, sid = %session.id);
         let Session { user_id, id, newest, scope, .. } = session;
         let refresh_token = self.config.refresh_keys.seal(*user_id, *id, newest.generation, &newest.nonce);
-        Ok(response::tokens(access, &refresh_token, scope))
+        Ok(asked.caller.tokens(access, &refresh_token, scope, self.config.sessions.idle()))
     }
 
     /// Takes attempts back that were no failures of the caller's.
@@ -189,6 +190,10 @@ fn granted_scope(asked: Option<&Scope>, user: &User) -> Result<Scope, Refusal> {
 }
 
 impl Function for App {
+    fn browsers(&self) -> &Browsers {
+        &self.config.browsers
+    }
+
     async fn answer(&self, request: Request) -> Response {
         match self.login(&request).await {
             Ok(response) => response,
@@ -202,6 +207,8 @@ impl Function for App {
 enum Refusal {
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    #[error(transparent)]
+    Browser(#[from] BrowserRefused),
     #[error("malformed scope")]
     MalformedScope,
     #[error("scope wider than the user's")]
@@ -232,6 +239,7 @@ impl Refusal {
         match self {
             Self::UnknownUser | Self::WrongPassword | Self::Denied(_) | Self::Throttled { .. } => true,
             Self::Unreadable(_)
+            | Self::Browser(_)
             | Self::MalformedScope
             | Self::ScopeTooWide
             | Self::Store(_)
@@ -245,6 +253,7 @@ impl Refusal {
     fn into_response(self) -> Response {
         match &self {
             Self::Unreadable(error) => response::oauth_unreadable(*error),
+            Self::Browser(refused) => refused.into_response(),
             Self::MalformedScope | Self::ScopeTooWide => {
                 response::oauth_error(OAuthCode::InvalidScope, "the scope is malformed, or wider than the user's")
             }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use auth_core::login::LoginName;
 use auth_core::scope::Scope;
 use auth_http::body::{self, Unreadable};
+use auth_http::browser::{Browsers, Caller};
 use auth_http::request::Request;
 use auth_password::password::Password;
 use serde::Deserialize;
@@ -19,6 +20,7 @@ const EXPECTED: &str = "expected {\"username\", \"password\", \"scope\"?, \"devi
 
 /// Who wants to sign in, and for what.
 pub(crate) struct LoginRequest {
+    pub(crate) caller: Caller,
     pub(crate) name: LoginName,
     pub(crate) password: Arc<Password>,
     pub(crate) scope: Option<Scope>,
@@ -36,9 +38,11 @@ struct LoginBody {
 }
 
 impl LoginRequest {
-    pub(crate) fn parse(request: &Request) -> Result<Self, Refusal> {
+    pub(crate) fn parse(request: &Request, browsers: &Browsers) -> Result<Self, Refusal> {
+        let caller = browsers.caller(request)?;
         let body: LoginBody = body::json(request, EXPECTED)?;
         Ok(Self {
+            caller,
             name: LoginName::parse(&body.username)
                 .map_err(|_| Unreadable::Malformed("username: expected 1 to 128 characters without spaces"))?,
             password: Password::presented(&body.password)

@@ -4,6 +4,7 @@ use auth_core::config::{ConfigError, Variables};
 use auth_core::issuer::Issuer;
 use auth_core::policy::SessionPolicy;
 use auth_core::refresh_token::RefreshKeys;
+use auth_http::browser::Browsers;
 
 /// The configuration of `refresh`.
 #[derive(Debug)]
@@ -14,6 +15,8 @@ pub struct Config {
     pub refresh_keys: RefreshKeys,
     /// How refresh tokens rotate.
     pub sessions: SessionPolicy,
+    /// How browsers are treated.
+    pub browsers: Browsers,
 }
 
 impl Config {
@@ -27,6 +30,7 @@ impl Config {
             issuer: variables.token_issuer()?,
             refresh_keys: variables.refresh_keys()?,
             sessions: variables.session_policy()?,
+            browsers: Browsers::from_variables(variables)?,
         })
     }
 }

@@ -19,6 +19,7 @@ use auth_core::user::{Denial, User};
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
+use auth_http::browser::{BrowserRefused, Browsers};
 use auth_http::function::Function;
 use auth_http::request::Request;
 use auth_http::response::{self, OAuthCode, Response};
@@ -42,7 +43,7 @@ impl App {
 
     async fn refresh(&self, request: &Request) -> Result<Response, Refusal> {
         let now = self.clock.now();
-        let asked = RefreshRequest::parse(request)?;
+        let asked = RefreshRequest::parse(request, &self.config.browsers)?;
         let presented = self.config.refresh_keys.open(&asked.refresh_token)?; // forged ends here: no I/O yet
         let deadline = request.context.received_at.unwrap_or(now) + REQUEST_LIFE;
         let (outcome, user) = tokio::try_join!(self.rotate(&presented, now, deadline), self.user(&presented))?;
@@ -50,7 +51,9 @@ impl App {
         let user = user.ok_or(Refusal::UnknownUser)?;
         user.admits(session.ver)?;
         let scope = narrowed_scope(&asked, &session, &user)?;
-        self.reply(&user, &session, &child, &scope, now)
+        let access = self.config.issuer.mint(&user, &session, &scope, TokenId::random(self.entropy.as_ref())?, now)?;
+        let refresh_token = self.config.refresh_keys.seal(session.user_id, session.id, child.generation, &child.nonce);
+        Ok(asked.caller.tokens(&access, &refresh_token, &scope, self.config.sessions.idle()))
     }
 
     /// Carries the dialogue between [`Rotation`] and the store.
@@ -74,20 +77,6 @@ impl App {
 
     async fn user(&self, presented: &Presented) -> Result<Option<User>, Refusal> {
         Ok(self.store.user(presented.user_id()).await?)
-    }
-
-    fn reply(
-        &self,
-        user: &User,
-        session: &Session,
-        child: &Child,
-        scope: &Scope,
-        now: UnixTime,
-    ) -> Result<Response, Refusal> {
-        let jti = TokenId::random(self.entropy.as_ref())?;
-        let access = self.config.issuer.mint(user, session, scope, jti, now)?;
-        let refresh_token = self.config.refresh_keys.seal(session.user_id, session.id, child.generation, &child.nonce);
-        Ok(response::tokens(&access, &refresh_token, scope))
     }
 }
 
@@ -128,6 +117,10 @@ fn narrowed_scope(asked: &RefreshRequest, session: &Session, user: &User) -> Res
 }
 
 impl Function for App {
+    fn browsers(&self) -> &Browsers {
+        &self.config.browsers
+    }
+
     async fn answer(&self, request: Request) -> Response {
         match self.refresh(&request).await {
             Ok(response) => response,
@@ -141,12 +134,16 @@ impl Function for App {
 enum Refusal {
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+    #[error(transparent)]
+    Browser(#[from] BrowserRefused),
     #[error("no such route")]
     NoSuchRoute,
     #[error("another grant type")]
     UnsupportedGrantType,
     #[error("malformed scope, or wider than the session's")]
     Scope,
+    #[error("a browser without a cookie")]
+    NoCookie,
     #[error(transparent)]
     NotOurs(#[from] NotOurs),
     #[error("issued to another client")]
@@ -173,6 +170,7 @@ impl Refusal {
     fn into_response(self) -> Response {
         match &self {
             Self::Unreadable(error) => response::oauth_unreadable(*error),
+            Self::Browser(refused) => refused.into_response(),
             Self::NoSuchRoute => response::not_found(),
             Self::UnsupportedGrantType => {
                 response::oauth_error(OAuthCode::UnsupportedGrantType, "expected grant_type refresh_token")
@@ -180,8 +178,14 @@ impl Refusal {
             Self::Scope => {
                 response::oauth_error(OAuthCode::InvalidScope, "the scope is malformed, or wider than the session's")
             }
-            // One answer: which of them it was is for the log.
-            Self::NotOurs(_) | Self::OtherClient | Self::Rotation(_) | Self::UnknownUser | Self::Denied(_) => {
+            // One answer: which of them it was is for the log. It takes no cookie away: it may be a late one, to a request
+            // with an old token, and the browser has a newer one by now.
+            Self::NoCookie
+            | Self::NotOurs(_)
+            | Self::OtherClient
+            | Self::Rotation(_)
+            | Self::UnknownUser
+            | Self::Denied(_) => {
                 tracing::info!(event = "refresh_denied", reason = %self);
                 response::oauth_error(OAuthCode::InvalidGrant, "the refresh token is not valid")
             }

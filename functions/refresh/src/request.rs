@@ -2,16 +2,20 @@
 
 use auth_core::scope::Scope;
 use auth_http::body::{self, Unreadable};
+use auth_http::browser::{Browsers, Caller, Cookies};
 use auth_http::request::Request;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use crate::Refusal;
 
 const EXPECTED: &str = "expected {\"refresh_token\", \"scope\"?}, both strings";
+const EXPECTED_OF_BROWSERS: &str = "expected nothing, or {\"scope\"?}, a string";
 
 /// A refresh token, and what is wanted for it.
 pub(crate) struct RefreshRequest {
+    pub(crate) caller: Caller,
     pub(crate) refresh_token: Zeroizing<String>,
     /// What the access token shall be used for, if less than all.
     pub(crate) scope: Option<Scope>,
@@ -25,18 +29,41 @@ struct RefreshBody {
     scope: Option<String>,
 }
 
+#[derive(Default, Deserialize)]
+struct BrowserBody {
+    refresh_token: Option<IgnoredAny>,
+    scope: Option<String>,
+}
+
 impl RefreshRequest {
-    pub(crate) fn parse(request: &Request) -> Result<Self, Refusal> {
+    pub(crate) fn parse(request: &Request, browsers: &Browsers) -> Result<Self, Refusal> {
         match request.route.as_str() {
-            "/refresh" => Self::from_json(request),
-            "/oauth/token" => Self::from_form(request),
+            "/refresh" => match browsers.caller(request)? {
+                Caller::App => Self::from_json(request),
+                Caller::Browser(cookies) => Self::from_cookie(request, cookies),
+            },
+            "/oauth/token" => {
+                browsers.refuse(request)?;
+                Self::from_form(request)
+            }
             _ => Err(Refusal::NoSuchRoute),
         }
     }
 
     fn from_json(request: &Request) -> Result<Self, Refusal> {
         let body: RefreshBody = body::json(request, EXPECTED)?;
-        Ok(Self { refresh_token: body.refresh_token, scope: scope(body.scope.as_deref())?, client_id: None })
+        let scope = scope(body.scope.as_deref())?;
+        Ok(Self { caller: Caller::App, refresh_token: body.refresh_token, scope, client_id: None })
+    }
+
+    fn from_cookie(request: &Request, cookies: Cookies) -> Result<Self, Refusal> {
+        let body: BrowserBody = body::json_if_any(request, EXPECTED_OF_BROWSERS)?;
+        if body.refresh_token.is_some() {
+            return Err(Unreadable::Malformed("a browser's refresh token is in its cookie").into());
+        }
+        let scope = scope(body.scope.as_deref())?;
+        let refresh_token = cookies.refresh_token()?.ok_or(Refusal::NoCookie)?.to_owned().into();
+        Ok(Self { caller: Caller::Browser(cookies), refresh_token, scope, client_id: None })
     }
 
     /// RFC 6749 §6.
@@ -49,6 +76,7 @@ impl RefreshRequest {
         }
         let refresh_token = form.remove("refresh_token").ok_or(Unreadable::Malformed("refresh_token is missing"))?;
         Ok(Self {
+            caller: Caller::App,
             refresh_token: refresh_token.into(),
             scope: scope(form.get("scope").map(String::as_str))?,
             client_id: form.remove("client_id"),

@@ -12,6 +12,7 @@ use auth_core::time::{Clock, UnixTime};
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
+use auth_http::browser::Browsers;
 use auth_http::function::Function;
 use auth_http::request::Request;
 use auth_http::response::{self, Response};
@@ -22,14 +23,15 @@ use crate::list::{MAX_LISTED, Sessions};
 
 /// The function and what it holds.
 pub struct App {
+    browsers: Browsers,
     store: Store,
     clock: Arc<dyn Clock>,
 }
 
 impl App {
     /// Sets the function up.
-    pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+    pub fn new(browsers: Browsers, store: Store, clock: Arc<dyn Clock>) -> Self {
+        Self { browsers, store, clock }
     }
 
     async fn route(&self, request: &Request) -> Result<Response, Refusal> {
@@ -66,6 +68,10 @@ impl App {
 }
 
 impl Function for App {
+    fn browsers(&self) -> &Browsers {
+        &self.browsers
+    }
+
     async fn answer(&self, request: Request) -> Response {
         self.route(&request).await.unwrap_or_else(Refusal::into_response)
     }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use auth_core::time::SystemClock;
 use auth_dynamodb::store::Store;
+use auth_http::browser::Browsers;
 use sessions::App;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     auth_http::function::run("sessions", async |variables| {
         let store = Store::from_environment(variables.table_name()?).await;
-        Ok(App::new(store, Arc::new(SystemClock)))
+        Ok(App::new(Browsers::without_cookies(variables)?, store, Arc::new(SystemClock)))
     })
     .await
 }

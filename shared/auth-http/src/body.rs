@@ -43,6 +43,18 @@ pub fn json<T: DeserializeOwned>(request: &Request, expected: &'static str) -> R
     serde_json::from_str(text).map_err(|_| Unreadable::Malformed(expected))
 }
 
+/// Reads the JSON object that was posted, if anything was: nothing needs no `Content-Type`.
+///
+/// # Errors
+///
+/// [`Unreadable`].
+pub fn json_if_any<T: DeserializeOwned + Default>(request: &Request, expected: &'static str) -> Result<T, Unreadable> {
+    match &request.body {
+        Body::Bytes(bytes) if bytes.is_empty() && request.method == Method::POST => Ok(T::default()),
+        _ => json(request, expected),
+    }
+}
+
 /// Reads the form that was posted (RFC 6749 appendix B). No parameter may stand in it twice, and one without a value is
 /// as good as absent (§3.2).
 ///
@@ -117,6 +129,8 @@ impl<'de> Visitor<'de> for DistinctMembers {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde::Deserialize;
     use serde_json::{Value, json};
 
@@ -200,6 +214,18 @@ mod tests {
     fn only_post_is_read() {
         let get = Request::from_event(&json!({"httpMethod": "GET", "body": "{}"}));
         assert_eq!(json::<Value>(&get, ""), Err(Unreadable::Method("POST")));
+    }
+
+    #[test]
+    fn nothing_is_as_good_as_an_empty_object() {
+        let read = |request: &Request| json_if_any::<BTreeMap<String, String>>(request, "expected");
+        let (empty, sent) = (post("", ""), post("application/json", r#"{"a":"b"}"#));
+        assert_eq!(read(&empty), Ok(BTreeMap::new()));
+        assert_eq!(read(&sent).unwrap()["a"], "b");
+        assert!(matches!(read(&post("text/plain", "{}")), Err(Unreadable::ContentType(_))));
+        assert!(matches!(read(&post("application/json", " ")), Err(Unreadable::Malformed(_))));
+        let get = Request::from_event(&json!({"httpMethod": "GET"}));
+        assert_eq!(read(&get), Err(Unreadable::Method("POST")));
     }
 
     #[test]

@@ -9,11 +9,16 @@ use lambda_http::{Body, Error, LambdaEvent};
 use serde_json::Value;
 use tracing::Instrument as _;
 
+use crate::browser::Browsers;
+use crate::cors::Cors;
 use crate::request::Request;
 use crate::response::Response;
 
 /// Answers requests. Every outcome is a response.
 pub trait Function: Send + Sync {
+    /// How it treats browsers.
+    fn browsers(&self) -> &Browsers;
+
     /// Answers one request.
     fn answer(&self, request: Request) -> impl Future<Output = Response> + Send;
 }
@@ -50,8 +55,13 @@ async fn serve(function: &impl Function) -> Result<(), Error> {
 pub async fn invoke(function: &impl Function, event: &Value) -> ApiGatewayProxyResponse {
     let request = Request::from_event(event);
     let (method, route) = (request.method.clone(), request.route.clone());
-    // Boxed: a future of the SDK's depth within one of the runtime's is more than the compiler lays out.
-    let response = Box::pin(function.answer(request)).await;
+    let cors = Cors::of(function.browsers(), &request);
+    let mut response = match cors.preflight(&request) {
+        Some(response) => response,
+        // Boxed: a future of the SDK's depth within one of the runtime's is more than the compiler lays out.
+        None => Box::pin(function.answer(request)).await,
+    };
+    cors.mark(&mut response);
     tracing::info!(%method, route, status = response.status().as_u16(), "answered");
     encode(response)
 }

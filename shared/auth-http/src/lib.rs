@@ -1,6 +1,11 @@
 //! What the functions behind API Gateway share: requests out of events, bodies out of requests, and the shapes of answers.
 
 pub mod body;
+pub mod browser;
 pub mod function;
 pub mod request;
 pub mod response;
+
+mod cookie;
+mod cors;
+mod origin;

@@ -38,6 +38,8 @@ pub enum Body {
 /// What API Gateway knows about a request, and its caller cannot set.
 #[derive(Debug, Default)]
 pub struct Context {
+    /// The path of the URL that was asked for, the stage or the base path of a custom domain before the route.
+    pub path: String,
     /// The caller's address.
     pub source_ip: Option<IpAddr>,
     /// When the gateway received the request.
@@ -97,6 +99,7 @@ fn headers(event: &Value) -> HeaderMap {
 
 fn context(context: &Value) -> Context {
     Context {
+        path: context.get("path").and_then(Value::as_str).unwrap_or_default().to_owned(),
         source_ip: context.pointer("/identity/sourceIp").and_then(Value::as_str).and_then(|ip| ip.parse().ok()),
         received_at: context.get("requestTimeEpoch").and_then(Value::as_u64).map(UnixTime::from_millis),
         authorizer: context.get("authorizer").and_then(Value::as_object).cloned().unwrap_or_default(),
@@ -125,6 +128,7 @@ mod tests {
             "multiValueHeaders": {"Host": ["api.example"], "Accept": ["a", "b"]},
             "body": "{}", "isBase64Encoded": false,
             "requestContext": {
+                "path": "/base/login",
                 "requestTimeEpoch": 1_800_000_000_123_u64,
                 "identity": {"sourceIp": "192.0.2.7"},
                 "authorizer": {"sub": "u"}
@@ -133,6 +137,7 @@ mod tests {
         assert_eq!((request.method.as_str(), request.route.as_str()), ("POST", "/login"));
         assert_eq!(request.header(&HOST), Some("api.example"));
         assert_eq!(request.header(&ACCEPT), None, "stands there twice");
+        assert_eq!(request.context.path, "/base/login");
         assert_eq!(request.context.source_ip, Some("192.0.2.7".parse().unwrap()));
         assert_eq!(request.context.received_at, Some(UnixTime::from_millis(1_800_000_000_123)));
         assert_eq!(request.context.authorizer["sub"], "u");

@@ -5,7 +5,9 @@ use std::time::Duration;
 use auth_core::issuer::AccessToken;
 use auth_core::scope::Scope;
 use lambda_http::Body;
-use lambda_http::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use lambda_http::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use lambda_http::http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
@@ -31,14 +33,15 @@ pub enum OAuthCode {
     UnsupportedGrantType,
 }
 
-/// 200 with a pair of tokens (RFC 6749 §5.1).
-pub fn tokens(access: &AccessToken, refresh_token: &str, scope: &Scope) -> Response {
+/// 200 with tokens (RFC 6749 §5.1), without the refresh token if the caller gets it in another way.
+pub fn tokens(access: &AccessToken, refresh_token: Option<&str>, scope: &Scope) -> Response {
     #[derive(Serialize)]
     struct Tokens<'a> {
         access_token: &'a str,
         token_type: &'a str,
         expires_in: u64,
-        refresh_token: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        refresh_token: Option<&'a str>,
         scope: &'a str,
     }
     let tokens = Tokens {
@@ -76,6 +79,11 @@ pub fn oauth_unreadable(error: Unreadable) -> Response {
 /// A request to another endpoint that is not understood: 400, 405, 413 or 415 with problem details.
 pub fn problem_unreadable(error: Unreadable) -> Response {
     with_allow(problem(status(error), &error.to_string()), error)
+}
+
+/// 403 with problem details.
+pub fn forbidden(detail: &str) -> Response {
+    problem(StatusCode::FORBIDDEN, detail)
 }
 
 /// 404 with problem details.
@@ -149,9 +157,10 @@ fn secret_json(status: StatusCode, content_type: &'static str, body: &impl Seria
     with_header(response, CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }
 
-/// 200 with a JSON document for everyone, which may be kept for `max_age`.
+/// 200 with a JSON document for everyone, pages of all origins among them, which may be kept for `max_age`.
 pub fn public_document(document: &impl Serialize, max_age: Duration) -> Response {
     let response = json(StatusCode::OK, "application/json", document);
+    let response = with_header(response, ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     let value = format!("public, max-age={}", max_age.as_secs());
     match HeaderValue::try_from(value) {
         Ok(value) => with_header(response, CACHE_CONTROL, value),
@@ -177,7 +186,11 @@ mod tests {
     use super::*;
 
     fn shown(response: &Response) -> String {
-        let Body::Text(body) = response.body() else { panic!("no text") };
+        let body = match response.body() {
+            Body::Text(body) => body,
+            Body::Empty => "",
+            _ => panic!("no text"),
+        };
         let mut headers: Vec<String> =
             response.headers().iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         headers.sort();
@@ -189,8 +202,17 @@ mod tests {
         let access = AccessToken { text: "a".to_owned(), expires_in: Duration::from_mins(10) };
         let cases = [
             (
-                tokens(&access, "r", &Scope::parse("s").unwrap()),
+                tokens(&access, Some("r"), &Scope::parse("s").unwrap()),
                 r#"200 cache-control: no-store, content-type: application/json | {"access_token":"a","token_type":"Bearer","expires_in":600,"refresh_token":"r","scope":"s"}"#,
+            ),
+            (
+                tokens(&access, None, &Scope::parse("s").unwrap()),
+                r#"200 cache-control: no-store, content-type: application/json | {"access_token":"a","token_type":"Bearer","expires_in":600,"scope":"s"}"#,
+            ),
+            (no_content(), "204 cache-control: no-store | "),
+            (
+                forbidden("d"),
+                r#"403 cache-control: no-store, content-type: application/problem+json | {"title":"Forbidden","status":403,"detail":"d"}"#,
             ),
             (
                 oauth_error(OAuthCode::InvalidGrant, "d"),
@@ -218,7 +240,7 @@ mod tests {
             ),
             (
                 public_document(&"x", Duration::from_secs(60)),
-                r#"200 cache-control: public, max-age=60, content-type: application/json | "x""#,
+                r#"200 access-control-allow-origin: *, cache-control: public, max-age=60, content-type: application/json | "x""#,
             ),
         ];
         for (response, expected) in cases {

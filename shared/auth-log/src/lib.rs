@@ -18,7 +18,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
 /// The crates that say something, by the beginning of their names.
-const OURS: [&str; 10] = [
+const OURS: [&str; 11] = [
     "auth_core",
     "auth_dynamodb",
     "auth_http",
@@ -28,6 +28,7 @@ const OURS: [&str; 10] = [
     "local",
     "login",
     "refresh",
+    "revoke",
     "sessions",
 ];
 

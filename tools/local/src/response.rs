@@ -1,7 +1,10 @@
 //! What the gateway answers by itself.
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER,
+    WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
@@ -32,7 +35,16 @@ impl GatewayResponse {
         }
     }
 
-    /// The header field besides `Content-Type` and `Cache-Control`.
+    /// The header fields of all of them. They stand in the template as they are, the same for every caller, so pages of all
+    /// origins may read them; never those that send cookies, who see a broken network instead, and come again.
+    pub const SHARED: [(HeaderName, &str); 4] = [
+        (CONTENT_TYPE, "application/problem+json"),
+        (CACHE_CONTROL, "no-store"),
+        (ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (ACCESS_CONTROL_EXPOSE_HEADERS, "Retry-After, WWW-Authenticate"),
+    ];
+
+    /// The header field besides those.
     pub fn header(self) -> Option<(HeaderName, &'static str)> {
         match self {
             Self::Unauthorized => Some((WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")),
@@ -60,9 +72,7 @@ impl GatewayResponse {
     pub(crate) fn respond(self) -> Response<Body> {
         let mut response = json_response(self.status(), &self.body());
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some((name, value)) = self.header() {
+        for (name, value) in Self::SHARED.into_iter().chain(self.header()) {
             headers.insert(name, HeaderValue::from_static(value));
         }
         response

@@ -16,6 +16,7 @@ use auth_dynamodb::endpoint::Endpoint;
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::store::Store;
 use auth_dynamodb::user::Creation;
+use auth_http::browser::Browsers;
 use auth_password::hasher::{Hasher, Parameters};
 use auth_password::password::{MIN_LENGTH, Password};
 use serde_json::Value;
@@ -221,10 +222,12 @@ fn functions(
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
     let login = login::config::Config::from_variables(variables)?;
     let refresh = refresh::config::Config::from_variables(variables)?;
+    let revoke = revoke::config::Config::from_variables(variables)?;
     Ok(Functions {
         login: login::App::new(login, store.clone(), Arc::clone(&clock), Arc::clone(entropy)),
         refresh: refresh::App::new(refresh, store.clone(), Arc::clone(&clock), Arc::clone(entropy)),
-        sessions: sessions::App::new(store.clone(), Arc::clone(&clock)),
+        revoke: revoke::App::new(revoke, store.clone(), Arc::clone(&clock)),
+        sessions: sessions::App::new(Browsers::without_cookies(variables)?, store.clone(), clock),
         discovery: discovery::App::from_variables(variables)?,
     })
 }

@@ -175,6 +175,17 @@ async fn each_surface_starts_and_says_where() {
 }
 
 #[test]
+fn cookies_for_pages_of_unnamed_origins_are_one_clear_line() {
+    for origins in ["", "*"] {
+        let refused = command(&[]).env("COOKIE_MODE", "on").env("ALLOWED_ORIGINS", origins).output().unwrap();
+        assert!(
+            one_line(&refused).starts_with("error: COOKIE_MODE=on needs ALLOWED_ORIGINS"),
+            "{origins}: {refused:?}"
+        );
+    }
+}
+
+#[test]
 fn a_gateway_that_there_cannot_be_is_one_clear_line() {
     let cases = [
         (&["--surface", "websocket", "--authorizer-ttl", "1"][..], "WebSocket API has no cache"),
