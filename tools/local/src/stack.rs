@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use auth_core::config::{ConfigError, Variables};
 use auth_core::entropy::{Entropy, NoEntropy};
+use auth_core::generate::GenerateError;
 use auth_core::id::UserId;
 use auth_core::login::LoginName;
 use auth_core::scope::{Roles, Scope};
@@ -101,6 +102,9 @@ pub enum StartError {
     /// The embedded engine.
     #[error("the embedded database: {0}")]
     Engine(String),
+    /// New keys.
+    #[error(transparent)]
+    Keys(#[from] GenerateError),
     /// A variable.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -114,7 +118,7 @@ pub enum StartError {
 
 impl From<NoEntropy> for StartError {
     fn from(error: NoEntropy) -> Self {
-        Self::Engine(error.to_string())
+        Self::Keys(error.into())
     }
 }
 
@@ -128,7 +132,7 @@ impl Stack {
         let listener = listen(options.port).await?;
         let gateway = listener.local_addr().map_err(|reason| StartError::Port { port: options.port, reason })?;
         let entropy = Arc::clone(&options.entropy);
-        let algorithm = (options.variables)("SIGNING_ALGORITHM").unwrap_or_default();
+        let algorithm = format!("{:?}", Variables::new(&options.variables).signing_algorithm()?);
         let secrets = match &options.data {
             Some(data) => Secrets::beside(data, &algorithm, entropy.as_ref())?,
             None => Secrets::generate(&algorithm, entropy.as_ref())?,
