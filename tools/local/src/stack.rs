@@ -17,6 +17,7 @@ use auth_core::user::{Status, User};
 use auth_dynamodb::endpoint::Endpoint;
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::store::Store;
+use auth_dynamodb::table::LOCAL_NAME;
 use auth_dynamodb::user::Creation;
 use auth_password::hasher::{Hasher, Parameters};
 use auth_password::password::{MIN_LENGTH, Password};
@@ -182,7 +183,7 @@ fn variables(
         |name: &str| if name == "SIGNING_KEY" { Some(signing_key.clone()) } else { (options.variables)(name) };
     let jwks = serde_json::json!({"keys": [Variables::new(&look_up).signing_key()?.jwk()]}).to_string();
     Ok(HashMap::from([
-        ("TABLE_NAME", given("TABLE_NAME", "countersign")),
+        ("TABLE_NAME", given("TABLE_NAME", LOCAL_NAME)),
         ("ISSUER", format!("http://{gateway}")),
         ("AUDIENCE", given("AUDIENCE", "local-api")),
         ("ROUTE_POLICY", given("ROUTE_POLICY", ROUTE_POLICY)),
