@@ -77,7 +77,7 @@ pub enum Command {
 pub enum User {
     /// Add a user; the password is asked for, or is the first line of standard input
     Add {
-        /// Whom.
+        /// The new user.
         #[command(flatten)]
         user: Named,
         /// The claim `roles`: words, separated by spaces
@@ -97,7 +97,7 @@ pub enum User {
     Enable(Named),
     /// Give a user these roles and no others; tokens have them from the next refresh on
     SetRoles {
-        /// Whose.
+        /// The user.
         #[command(flatten)]
         user: Named,
         /// The roles; none takes all away
@@ -106,7 +106,7 @@ pub enum User {
     },
     /// Let a user's tokens have this scope at most, from the next refresh on
     SetScope {
-        /// Whose.
+        /// The user.
         #[command(flatten)]
         user: Named,
         /// The words of the scope; none takes all away
@@ -133,8 +133,9 @@ pub enum Session {
     /// List a user's sessions, those that have ended or expired and were not swept up yet among them
     List(Named),
     /// End a session, or all of them: their next refresh is refused
+    #[command(override_usage = "authctl session end [OPTIONS] <NAME> <SID|--all>")]
     End {
-        /// Whose.
+        /// The user.
         #[command(flatten)]
         user: Named,
         /// Which session, or all.

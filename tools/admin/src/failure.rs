@@ -14,6 +14,7 @@ use auth_dynamodb::store::NoAccount;
 use auth_password::hasher::HashError;
 use auth_password::password::PasswordError;
 
+use crate::help;
 use crate::place::Place;
 
 /// What a command that failed leaves behind.
@@ -88,8 +89,8 @@ impl Failure {
     pub(crate) fn report(&self, place: &Place) -> Option<Report> {
         let text = match self {
             Self::ClosedPipe => return None,
-            Self::NoAccount(cause) => no_account(cause),
-            Self::Store(error) => store_fault(error, place),
+            Self::NoAccount(cause) => help::no_account(cause),
+            Self::Store(error) => help::store_fault(error, place),
             other => other.to_string(),
         };
         Some(Report { text, code: self.exit_code() })
@@ -98,6 +99,7 @@ impl Failure {
     fn exit_code(&self) -> u8 {
         match self {
             Self::ClosedPipe => 0,
+            Self::Store(error) if is_conflict(error) => 4,
             Self::Terminal(_)
             | Self::File { .. }
             | Self::NoKey(_)
@@ -106,14 +108,8 @@ impl Failure {
             | Self::Unusable(_)
             | Self::Output(_)
             | Self::NoAccount(_)
+            | Self::Store(_)
             | Self::WrongTable(_) => 1,
-            Self::Store(error) => {
-                if is_conflict(error) {
-                    4
-                } else {
-                    1
-                }
-            }
             Self::Password(_) | Self::NoPassword | Self::PasswordsDiffer => 2,
             Self::NoUser(_) | Self::NoSession { .. } => 3,
             Self::NameTaken(_) | Self::ChangedMeanwhile(_) | Self::SecretExists(_) => 4,
@@ -122,71 +118,9 @@ impl Failure {
     }
 }
 
-fn no_account(cause: &NoAccount) -> String {
-    let missing = match cause {
-        NoAccount::Region => "set AWS_REGION, or AWS_PROFILE to a profile with a region",
-        NoAccount::Credentials => {
-            "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (if the profile's come from sso, a login or \
-             a process: eval \"$(aws configure export-credentials --format env)\")"
-        }
-    };
-    format!("{cause}: {missing}")
-}
-
 fn is_conflict(error: &StoreError) -> bool {
     matches!(error, StoreError::Unavailable { reason: Reason::Code(code), .. }
         if code == "TransactionCanceledException" || code == "TransactionConflictException")
-}
-
-fn store_fault(error: &StoreError, place: &Place) -> String {
-    match error {
-        StoreError::Corrupt(kind) => {
-            format!("a {kind} item of the table \"{}\" cannot be read: is it a table of this version?", place.table)
-        }
-        StoreError::Unavailable { operation, reason } => match reason {
-            Reason::Code(code) => refused(operation, code, place),
-            Reason::NotSent => match &place.endpoint {
-                Some(endpoint) => format!("nothing answers at {endpoint}: is it running?"),
-                None => "DynamoDB cannot be reached: check the network and AWS_REGION".to_owned(),
-            },
-            Reason::TimedOut => format!("{place} did not answer in time: try again"),
-            Reason::NotUnderstood | Reason::Refused | Reason::NotBuilt => {
-                format!("what answers at {place} is no DynamoDB: check --endpoint")
-            }
-            Reason::Unprocessed => format!("{place} is too busy, part of it was not done: try again"),
-        },
-    }
-}
-
-/// What an error code of `DynamoDB` says to an operator.
-fn refused(operation: &str, code: &str, place: &Place) -> String {
-    let table = &place.table;
-    match code {
-        "ResourceNotFoundException" => {
-            format!("there is no table \"{table}\": make it with `authctl table create`, or name another with --table")
-        }
-        "AccessDeniedException" => {
-            format!("these AWS credentials may not do {operation} on the table \"{table}\": ask who gives them out")
-        }
-        "UnrecognizedClientException"
-        | "InvalidSignatureException"
-        | "IncompleteSignatureException"
-        | "InvalidClientTokenId"
-        | "MissingAuthenticationTokenException" => {
-            format!("{place} does not know these AWS credentials: check AWS_PROFILE or AWS_ACCESS_KEY_ID")
-        }
-        "ExpiredTokenException" | "ExpiredToken" => "these AWS credentials have expired: get new ones".to_owned(),
-        "ThrottlingException" | "ProvisionedThroughputExceededException" | "RequestLimitExceeded" => {
-            format!("{place} is too busy: try again")
-        }
-        "TransactionCanceledException" | "TransactionConflictException" => {
-            "somebody else is changing the same items, nothing was done: try again".to_owned()
-        }
-        "ValidationException" => {
-            format!("{place} refused {operation}: check the name \"{table}\", and the table by `authctl table check`")
-        }
-        _ => format!("{place} refused {operation}: {code}"),
-    }
 }
 
 /// A message of the command line's parser on one line, with what helps further.

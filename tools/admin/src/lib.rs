@@ -9,6 +9,7 @@ pub mod run;
 
 mod ask;
 mod context;
+mod help;
 mod key_set;
 mod keys;
 mod output;
