@@ -131,12 +131,12 @@ async fn all_sessions_are_ended_and_nobody_elses() {
     let listed = operator.json(&["session", "list", "alice"]);
     assert_eq!(listed.iter().filter(|row| row["cause"] == "revoked").count(), 7);
     assert_eq!(operator.kept("bob").await, other);
-    assert_eq!(*row(&operator.json(&["session", "list", "bob"]), &others)["state"], *"alive");
+    assert_eq!(row(&operator.json(&["session", "list", "bob"]), &others)["state"], "alive");
 
     let [begun_since] = keep(&operator, [session(&operator.kept("alice").await)]).await;
-    assert_eq!(*row(&operator.json(&["session", "list", "alice"]), &begun_since)["state"], *"alive");
+    assert_eq!(row(&operator.json(&["session", "list", "alice"]), &begun_since)["state"], "alive");
     assert_eq!(operator.json(&end), [json!({"ended": "all"})]);
-    assert_eq!(*row(&operator.json(&["session", "list", "alice"]), &begun_since)["state"], *"ended");
+    assert_eq!(row(&operator.json(&["session", "list", "alice"]), &begun_since)["state"], "ended");
 }
 
 #[tokio::test(flavor = "multi_thread")]
