@@ -95,10 +95,13 @@ impl<W: Write> Context<W> {
     async fn delete(&mut self, name: &LoginName) -> Result<(), Failure> {
         let user = self.user(name).await?;
         self.confirm(&format!("Delete \"{}\" ({}) with all sessions, for ever?", name.as_str(), user.id))?;
+        // Sessions first: where that breaks off, the name still leads to the rest. Then those that began meanwhile.
+        let there = self.store.delete_sessions(user.id).await?;
         if self.store.delete_user(&user).await? == Deletion::Gone {
             return Err(Failure::NoUser(name.clone()));
         }
-        let sessions = self.store.delete_sessions(user.id).await?;
+        let begun_meanwhile = self.store.delete_sessions(user.id).await?;
+        let sessions = there + begun_meanwhile;
         let sentence = format!("user \"{}\" ({}) deleted; sessions: {sessions}", name.as_str(), user.id);
         self.output.done(&sentence, &json!({"deleted": user.id, "name": name.as_str(), "sessions": sessions}))
     }
