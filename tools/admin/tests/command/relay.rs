@@ -41,14 +41,14 @@ fn relay(operation: &str, client: TcpStream, engine: TcpStream) -> io::Result<()
 fn message(from: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let (mut message, mut length) = (Vec::new(), 0);
     while !message.ends_with(b"\r\n\r\n") {
-        let start = message.len();
-        if from.read_until(b'\n', &mut message)? == 0 {
+        let mut line = Vec::new();
+        if from.read_until(b'\n', &mut line)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let line = String::from_utf8_lossy(&message[start..]).to_lowercase();
-        if let Some(value) = line.strip_prefix("content-length:") {
+        if let Some(value) = String::from_utf8_lossy(&line).to_lowercase().strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
         }
+        message.append(&mut line);
     }
     from.take(length).read_to_end(&mut message)?;
     Ok(message)
