@@ -22,9 +22,6 @@ const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "
 /// Header fields of HTTP itself, which no description has to name.
 const UNNAMED: [&str; 4] = ["content-length", "content-type", "date", "vary"];
 
-/// What another method than the described ones may get: it is not allowed, or the request does not come so far.
-const FOR_OTHER_METHODS: [u16; 4] = [401, 403, 405, 503];
-
 struct Path {
     template: &'static str,
     /// By method, then by status.
@@ -81,13 +78,13 @@ impl Path {
     }
 
     fn answer(&self, method: &Method, status: u16) -> Option<&Described> {
-        match self.operations.get(method.as_str()) {
-            Some(answers) => answers.get(&status),
-            None if FOR_OTHER_METHODS.contains(&status) => {
-                self.operations.values().find_map(|answers| answers.get(&status))
-            }
-            None => None,
+        if let Some(answers) = self.operations.get(method.as_str()) {
+            return answers.get(&status);
         }
+        // Another method is not allowed, unless the authorizer has refused before, or something is broken.
+        let answers = self.operations.values().find(|answers| answers.contains_key(&405))?;
+        let is_authorized = answers.contains_key(&401);
+        answers.get(&status).filter(|_| matches!(status, 405 | 503) || is_authorized && matches!(status, 401 | 403))
     }
 }
 

@@ -32,18 +32,25 @@ fn it_is_of_this_version_and_has_the_routes_of_the_gateway() {
     assert_eq!(described, ROUTES.iter().map(|route| (route.path, route.authorized)).collect());
 }
 
-/// Of the methods that API Gateway takes, those that are not described are a 405 that names the described ones.
+/// Of the methods that API Gateway takes, those that are not described are a 405 that names the described ones: to apps,
+/// to browsers in cookie mode, and to pages that may not call.
 #[tokio::test(flavor = "multi_thread")]
 async fn its_methods_are_those_that_are_answered() {
-    let api = Api::start().await;
+    let api = Api::start_with(&[("ALLOWED_ORIGINS", "https://app.example"), ("COOKIE_MODE", "on")]).await;
     let bearer = format!("Bearer {}", api.login().await.access);
+    for (name, value) in [("accept", "*/*"), ("origin", "https://app.example"), ("origin", "https://evil.example")] {
+        assert_other_methods_are_not_allowed(&api, &[("authorization", &bearer), (name, value)]).await;
+    }
+}
+
+async fn assert_other_methods_are_not_allowed(api: &Api, headers: &[(&str, &str)]) {
     for (path, item) in members(&OPENAPI["paths"]) {
         let methods: Vec<String> = operations(item).map(|(method, _)| method).collect();
         for method in METHODS {
-            let (url, headers) = (path.replace("{sid}", UNKNOWN_SID), [("authorization", bearer.as_str())]);
-            let answer = api.send(method.parse().unwrap(), &url, &headers, b"").await;
+            let url = path.replace("{sid}", UNKNOWN_SID);
+            let answer = api.send(method.parse().unwrap(), &url, headers, b"").await;
             let is_described = methods.iter().any(|described| described == method);
-            assert_eq!(answer.status == 405, !is_described, "{method} {path}");
+            assert_eq!(answer.status == 405, !is_described, "{method} {path} {headers:?}");
             let allow = (!is_described).then(|| methods.join(", "));
             assert_eq!(answer.header("allow"), allow.as_deref(), "{method} {path}");
         }
