@@ -77,6 +77,7 @@ async fn every_operation_costs_what_the_documents_say() {
     limited.login().await;
     let limited_login = ["GetItem", "PutItem", "Query", "UpdateItem", "UpdateItem"];
     assert_eq!(wire.operations(), refused(&limited_login), "login with a limit of sessions");
+    limited.wait(SECOND);
     limited.login().await;
     let displacing = ["GetItem", "PutItem", "Query", "UpdateItem", "UpdateItem", "UpdateItem"];
     assert_eq!(wire.operations(), refused(&displacing), "login that displaces a session");
