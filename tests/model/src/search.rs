@@ -1,0 +1,100 @@
+//! Histories at random, and the shortest that shows the same.
+
+use std::time::Duration;
+
+use auth_core::config::ConfigError;
+
+use crate::event::Violation;
+use crate::plan::{Plan, WINDOWS};
+use crate::rig::Rig;
+use crate::rng::Rng;
+use crate::step::Step;
+use crate::table::{Memory, Table};
+use crate::world::{Cast, World};
+
+/// The rigs that histories run on, one for each window.
+pub struct Rigs([Rig; 3]);
+
+/// A history that breaks a promise.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The seed that led to it.
+    pub seed: u64,
+    /// What it breaks.
+    pub violation: Violation,
+    /// The shortest history that does, found by leaving out steps.
+    pub steps: Vec<Step>,
+    /// The same as a dialogue.
+    pub story: String,
+}
+
+impl Rigs {
+    /// Sets them up.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`]: not with these windows.
+    pub fn new() -> Result<Self, ConfigError> {
+        let [none, short, long] = WINDOWS.map(|seconds| Rig::new(Duration::from_secs(seconds)));
+        Ok(Self([none?, short?, long?]))
+    }
+
+    /// The one for a plan.
+    pub fn of(&self, plan: &Plan) -> &Rig {
+        let [none, short, long] = &self.0;
+        match plan.window {
+            0 => none,
+            1 => short,
+            _ => long,
+        }
+    }
+
+    /// Runs the history of a seed; `Some` if it breaks a promise.
+    pub fn try_seed(&self, seed: u64) -> Option<Failure> {
+        let mut rng = Rng::new(seed);
+        let plan = Plan::draw(&mut rng);
+        let rig = self.of(&plan);
+        let (steps, violation) = run(rig, &plan, &mut rng, seed, Memory::default())?;
+        Some(explain(rig, plan.cast, seed, steps, violation))
+    }
+}
+
+/// Runs a history to its end; its steps, if it breaks a promise.
+pub fn run<T: Table>(rig: &Rig, plan: &Plan, rng: &mut Rng, seed: u64, table: T) -> Option<(Vec<Step>, Violation)> {
+    let mut world = World::new(rig, plan.cast, table, seed, false);
+    let mut steps = Vec::new();
+    for _ in 0..plan.length() {
+        let step = plan.choose(&world, rng);
+        steps.push(step);
+        if let Err(violation) = world.step(step) {
+            return Some((steps, violation));
+        }
+    }
+    None
+}
+
+/// Takes given steps.
+fn replay(rig: &Rig, cast: Cast, seed: u64, steps: &[Step], tell: bool) -> (Option<Violation>, String) {
+    let mut world = World::new(rig, cast, Memory::default(), seed, tell);
+    let violation = steps.iter().find_map(|step| world.step(*step).err());
+    (violation, world.into_story())
+}
+
+fn explain(rig: &Rig, cast: Cast, seed: u64, mut steps: Vec<Step>, violation: Violation) -> Failure {
+    let mut size = steps.len() / 2;
+    while size > 0 {
+        let mut at = 0;
+        while at < steps.len() {
+            let mut fewer = steps.clone();
+            fewer.drain(at..(at + size).min(steps.len()));
+            if replay(rig, cast, seed, &fewer, false).0 == Some(violation) {
+                steps = fewer;
+            } else {
+                at += size;
+            }
+        }
+        size /= 2;
+    }
+    let (_, story) = replay(rig, cast, seed, &steps, true);
+    Failure { seed, violation, steps, story }
+}
