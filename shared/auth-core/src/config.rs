@@ -212,15 +212,24 @@ impl<'a> Variables<'a> {
         self.required("REFRESH_KEYS", expected, |value| RefreshKeys::parse(value).ok())
     }
 
+    /// `SIGNING_ALGORITHM`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn signing_algorithm(&self) -> Result<Algorithm, ConfigError> {
+        let parse = |value: &str| value.parse().ok().filter(|algorithm| ALGORITHMS.contains(algorithm));
+        let algorithm = self.parsed("SIGNING_ALGORITHM", "RS256, ES256, EdDSA or HS256", parse)?;
+        Ok(algorithm.unwrap_or(Algorithm::RS256))
+    }
+
     /// `SIGNING_ALGORITHM` and `SIGNING_KEY`.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] naming the variable.
     pub fn signing_key(&self) -> Result<SigningKey, ConfigError> {
-        let parse = |value: &str| value.parse().ok().filter(|algorithm| ALGORITHMS.contains(algorithm));
-        let algorithm =
-            self.parsed("SIGNING_ALGORITHM", "RS256, ES256, EdDSA or HS256", parse)?.unwrap_or(Algorithm::RS256);
+        let algorithm = self.signing_algorithm()?;
         let expected = format!(
             "a private key for {algorithm:?}: PKCS#8 PEM (RSA of at least 2048 bits), or base64url of at least 32 bytes \
              for HS256"

@@ -8,6 +8,7 @@
 pub mod claims;
 pub mod config;
 pub mod entropy;
+pub mod generate;
 pub mod id;
 pub mod issuer;
 pub mod jwt;

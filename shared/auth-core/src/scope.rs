@@ -49,6 +49,15 @@ macro_rules! words {
             }
         }
 
+        impl FromIterator<Self> for $name {
+            /// The words of all the sets.
+            fn from_iter<I: IntoIterator<Item = Self>>(sets: I) -> Self {
+                let sets: Vec<Self> = sets.into_iter().collect();
+                let length = sets.iter().map(|set| set.as_str().len() + 1).sum();
+                Self(Words::join(sets.iter().flat_map(Self::iter), length))
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str(self.as_str())
@@ -151,6 +160,13 @@ mod tests {
         let scope = Scope::parse("orders:read orders").unwrap();
         assert!(scope.contains("orders"));
         assert!(!scope.contains("order") && !scope.contains("") && !scope.contains("orders:read orders"));
+    }
+
+    #[test]
+    fn sets_are_put_together() {
+        let sets = ["b a", "", "c b", "d"].map(|text| Roles::parse(text).unwrap());
+        assert_eq!(sets.into_iter().collect::<Roles>().as_str(), "b a c d");
+        assert!([].into_iter().collect::<Roles>().is_empty());
     }
 
     #[test]

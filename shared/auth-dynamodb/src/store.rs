@@ -126,7 +126,7 @@ pub enum NoAccount {
     #[error("no AWS region is set")]
     Region,
     /// No credentials, or none that can be used.
-    #[error("there are no AWS credentials")]
+    #[error("there are no AWS credentials that can be used")]
     Credentials,
 }
 

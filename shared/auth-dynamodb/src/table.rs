@@ -13,6 +13,9 @@ use crate::error::{Reason, StoreError};
 use crate::item::{PK, SK, TTL};
 use crate::store::Store;
 
+/// The table of a stack on this machine, unless it is named otherwise.
+pub const LOCAL_NAME: &str = "countersign";
+
 /// AWS takes seconds.
 const LONGEST_CREATION: Duration = Duration::from_mins(1);
 

@@ -5,13 +5,8 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use auth_core::entropy::{Entropy, NoEntropy};
-use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
-use base64::Engine as _;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use auth_core::entropy::Entropy;
+use auth_core::generate;
 use serde::{Deserialize, Serialize};
 
 use crate::stack::StartError;
@@ -28,18 +23,16 @@ pub struct Secrets {
 }
 
 impl Secrets {
-    /// Makes new ones.
+    /// Makes new ones, for one of the values of `SIGNING_ALGORITHM`.
     ///
     /// # Errors
     ///
-    /// [`StartError::Engine`] when there is no randomness.
+    /// [`StartError::Keys`].
     pub fn generate(algorithm: &str, entropy: &dyn Entropy) -> Result<Self, StartError> {
-        let password = random_text::<12>(entropy)?;
-        let refresh_key = random_text::<32>(entropy)?;
         Ok(Self {
-            demo_password: password,
-            signing_key: signing_key(algorithm, entropy)?,
-            refresh_keys: format!("1:{refresh_key}"),
+            demo_password: generate::random_text::<12>(entropy)?,
+            signing_key: generate::signing_key(algorithm, entropy)?,
+            refresh_keys: generate::refresh_keys(entropy)?,
         })
     }
 
@@ -72,35 +65,4 @@ fn file_beside(data: &Path) -> PathBuf {
     let mut name = data.as_os_str().to_owned();
     name.push(".dev");
     name.into()
-}
-
-fn random_text<const N: usize>(entropy: &dyn Entropy) -> Result<String, NoEntropy> {
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(entropy.draw::<N>()?))
-}
-
-/// A new signing key, as `SIGNING_KEY` takes it, for one of the values of `SIGNING_ALGORITHM`.
-///
-/// # Errors
-///
-/// [`NoEntropy`] when the source of randomness fails.
-pub fn signing_key(algorithm: &str, entropy: &dyn Entropy) -> Result<String, NoEntropy> {
-    let random = SystemRandom::new();
-    let pkcs8 = match algorithm {
-        "HS256" => return random_text::<32>(entropy),
-        "ES256" => EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
-            .map(|document| document.as_ref().to_vec()),
-        "EdDSA" => Ed25519KeyPair::generate_pkcs8(&random).map(|document| document.as_ref().to_vec()),
-        _ => KeyPair::generate(KeySize::Rsa2048).and_then(|key| {
-            let document: Pkcs8V1Der<'_> = key.as_der()?;
-            Ok(document.as_ref().to_vec())
-        }),
-    };
-    pkcs8.map(|der| pem(&der)).map_err(|_| NoEntropy)
-}
-
-/// A private key as text (RFC 7468 §10).
-fn pem(der: &[u8]) -> String {
-    let text = BASE64_STANDARD.encode(der);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| str::from_utf8(line).ok()).collect();
-    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use auth_core::config::{ConfigError, Variables};
 use auth_core::entropy::{Entropy, NoEntropy};
+use auth_core::generate::GenerateError;
 use auth_core::id::UserId;
 use auth_core::login::LoginName;
 use auth_core::scope::{Roles, Scope};
@@ -15,6 +16,7 @@ use auth_core::user::{Status, User};
 use auth_dynamodb::endpoint::Endpoint;
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::store::Store;
+use auth_dynamodb::table::LOCAL_NAME;
 use auth_dynamodb::user::Creation;
 use auth_http::browser::Browsers;
 use auth_password::hasher::{Hasher, Parameters};
@@ -112,6 +114,9 @@ pub enum StartError {
     /// A gateway that there cannot be.
     #[error(transparent)]
     Attachment(#[from] AttachmentError),
+    /// New keys.
+    #[error(transparent)]
+    Keys(#[from] GenerateError),
     /// A variable.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -125,7 +130,7 @@ pub enum StartError {
 
 impl From<NoEntropy> for StartError {
     fn from(error: NoEntropy) -> Self {
-        Self::Engine(error.to_string())
+        Self::Keys(error.into())
     }
 }
 
@@ -142,7 +147,7 @@ impl Stack {
         let stage = Stage::new(options.stage.as_deref(), if is_http_api { "$default" } else { "local" });
         let url = format!("http://{gateway}{}", stage.base);
         let entropy = Arc::clone(&options.entropy);
-        let algorithm = (options.variables)("SIGNING_ALGORITHM").unwrap_or_default();
+        let algorithm = format!("{:?}", Variables::new(&options.variables).signing_algorithm()?);
         let secrets = match &options.data {
             Some(data) => Secrets::beside(data, &algorithm, entropy.as_ref())?,
             None => Secrets::generate(&algorithm, entropy.as_ref())?,
@@ -192,7 +197,7 @@ fn variables(options: &Options, url: &str, secrets: &Secrets) -> Result<HashMap<
         |name: &str| if name == "SIGNING_KEY" { Some(signing_key.clone()) } else { (options.variables)(name) };
     let jwks = serde_json::json!({"keys": [Variables::new(&look_up).signing_key()?.jwk()]}).to_string();
     Ok(HashMap::from([
-        ("TABLE_NAME", given("TABLE_NAME", "countersign")),
+        ("TABLE_NAME", given("TABLE_NAME", LOCAL_NAME)),
         ("ISSUER", url.to_owned()),
         ("AUDIENCE", given("AUDIENCE", "local-api")),
         ("ROUTE_POLICY", given("ROUTE_POLICY", ROUTE_POLICY)),

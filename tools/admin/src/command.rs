@@ -1,0 +1,203 @@
+//! The command line itself.
+#![expect(clippy::doc_markdown, reason = "what stands here is its help text")]
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use auth_core::id::SessionId;
+use auth_core::login::LoginName;
+use auth_core::scope::{Roles, Scope};
+use auth_dynamodb::endpoint::Endpoint;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  a fault: the table cannot be reached or is not as it must be, something is not allowed, a file cannot be used
+  2  wrong usage, or a value that cannot be taken, such as too short a password
+  3  there is no such user or session
+  4  conflict: the name is taken, the file exists, or somebody else changed the user meanwhile (try again)
+  5  not confirmed
+
+On the stack that `cargo run` starts, with the URL that it prints:
+  authctl --endpoint http://127.0.0.1:PORT user list";
+
+/// Users, sessions, keys and the table of Countersign.
+///
+/// Region and credentials come from the AWS variables and profiles (AWS_REGION, AWS_PROFILE ...). A DynamoDB on this
+/// machine needs neither.
+#[derive(Debug, Parser)]
+#[command(name = "authctl", version, after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// The table; by default TABLE_NAME, else "countersign"
+    #[arg(long, global = true, value_name = "NAME")]
+    pub table: Option<String>,
+    /// Another DynamoDB than the region's; by default AWS_ENDPOINT_URL_DYNAMODB
+    #[arg(long, global = true, value_name = "URL")]
+    pub endpoint: Option<Endpoint>,
+    /// Print JSON, an object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Answer questions with yes
+    #[arg(long, global = true)]
+    pub yes: bool,
+    /// How many items a list asks the table for at a time; by default as many as 1 MB holds
+    #[arg(long, global = true, value_name = "ITEMS")]
+    pub page_size: Option<NonZeroU16>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The groups of commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Users and their passwords
+    #[command(subcommand)]
+    User(User),
+    /// A user's sessions
+    #[command(subcommand)]
+    Session(Session),
+    /// Keys of access and refresh tokens
+    #[command(subcommand)]
+    Keys(Keys),
+    /// The table itself
+    #[command(subcommand)]
+    Table(Table),
+    /// Print a script that completes commands
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+}
+
+/// `authctl user`.
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Add a user; the password is asked for, or is the first line of standard input
+    Add {
+        /// The new user.
+        #[command(flatten)]
+        user: Named,
+        /// The claim `roles`: words, separated by spaces
+        #[arg(long, value_name = "WORDS", value_parser = Roles::parse)]
+        roles: Option<Roles>,
+        /// The widest scope of the user's tokens: words, separated by spaces
+        #[arg(long, value_name = "WORDS", value_parser = Scope::parse)]
+        scope: Option<Scope>,
+    },
+    /// Show a user
+    Show(Named),
+    /// List all users, in no order; it reads the whole table
+    List,
+    /// Refuse a user's logins and refreshes from now on; `user enable` takes it back
+    Disable(Named),
+    /// Let a disabled user sign in and refresh again
+    Enable(Named),
+    /// Give a user these roles and no others; tokens have them from the next refresh on
+    SetRoles {
+        /// The user.
+        #[command(flatten)]
+        user: Named,
+        /// The roles; none takes all away
+        #[arg(value_name = "ROLE", value_parser = Roles::parse)]
+        roles: Vec<Roles>,
+    },
+    /// Let a user's tokens have this scope at most, from the next refresh on
+    SetScope {
+        /// The user.
+        #[command(flatten)]
+        user: Named,
+        /// The words of the scope; none takes all away
+        #[arg(value_name = "WORD", value_parser = Scope::parse)]
+        scope: Vec<Scope>,
+    },
+    /// Set a user's password, asked for or the first line of standard input, and end all of the user's sessions
+    SetPassword(Named),
+    /// Delete a user with all sessions, for ever
+    Delete(Named),
+}
+
+/// A user, by name.
+#[derive(Debug, Args)]
+pub struct Named {
+    /// What the user signs in with
+    #[arg(value_parser = LoginName::parse)]
+    pub name: LoginName,
+}
+
+/// `authctl session`.
+#[derive(Debug, Subcommand)]
+pub enum Session {
+    /// List a user's sessions, those that have ended or expired and were not swept up yet among them
+    List(Named),
+    /// End a session, or all of them: their next refresh is refused
+    #[command(override_usage = "authctl session end [OPTIONS] <NAME> <SID|--all>")]
+    End {
+        /// The user.
+        #[command(flatten)]
+        user: Named,
+        /// Which session, or all.
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+/// One session or all.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Which {
+    /// The session's id, the claim `sid`
+    #[arg(value_parser = SessionId::parse)]
+    pub sid: Option<SessionId>,
+    /// All sessions that go on
+    #[arg(long)]
+    pub all: bool,
+}
+
+/// `authctl keys`.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make the keys of a new deployment
+    Create {
+        /// The value of SIGNING_ALGORITHM
+        #[arg(long, value_name = "ALGORITHM")]
+        algorithm: Algorithm,
+        /// A new file for the secret of Secrets Manager that the template's SecretName names, readable by you only
+        #[arg(long, value_name = "FILE")]
+        secret: PathBuf,
+        /// The file of the JWK Set, the template's Jwks; if it exists, the new key is added
+        #[arg(long, value_name = "FILE")]
+        jwks: PathBuf,
+    },
+    /// List the keys of a JWK Set
+    List {
+        /// The file of the JWK Set
+        #[arg(long, value_name = "FILE")]
+        jwks: PathBuf,
+    },
+}
+
+/// The values of `SIGNING_ALGORITHM`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "verbatim")]
+pub enum Algorithm {
+    /// RSA of 2048 bits: every verifier knows it
+    RS256,
+    /// ECDSA on P-256
+    ES256,
+    /// Ed25519
+    EdDSA,
+    /// A shared key, never published: the JWK Set is a secret, too
+    HS256,
+}
+
+/// `authctl table`.
+#[derive(Debug, Subcommand)]
+pub enum Table {
+    /// Create the table, unless it is there; on AWS the template does it, with backups
+    Create,
+    /// Check that the table is as it must be, and should be
+    Check,
+}

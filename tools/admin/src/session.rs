@@ -1,0 +1,156 @@
+//! `authctl session`.
+
+use std::io::Write;
+
+use auth_core::id::SessionId;
+use auth_core::login::LoginName;
+use auth_core::rotation::{Write as Change, Written};
+use auth_core::session::{End, EndCause, Session};
+use auth_core::time::UnixTime;
+use auth_core::user::{Denial, User};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::command::{Named, Session as Command, Which};
+use crate::context::{Context, now};
+use crate::failure::Failure;
+use crate::output::{Row, rfc3339};
+
+pub(crate) async fn run(command: Command, mut context: Context<impl Write>) -> Result<(), Failure> {
+    match command {
+        Command::List(Named { name }) => context.list(&name).await,
+        Command::End { user, which: Which { sid: Some(sid), .. } } => context.end(&user.name, sid).await,
+        Command::End { user, which: Which { sid: None, .. } } => context.end_all(&user.name).await,
+    }
+}
+
+impl<W: Write> Context<W> {
+    async fn list(&mut self, name: &LoginName) -> Result<(), Failure> {
+        let (user, now) = (self.user(name).await?, now());
+        let fetch = async |after| self.store.sessions(user.id, after).await;
+        self.output.list(fetch, |session| Shown::new(&session, &user, now)).await
+    }
+
+    async fn end(&mut self, name: &LoginName, sid: SessionId) -> Result<(), Failure> {
+        let user = self.user(name).await?;
+        let unknown = || Failure::NoSession { name: name.clone(), sid };
+        let session = self.store.session(user.id, sid).await?.ok_or_else(unknown)?;
+        let device = session.device.as_deref().unwrap_or("no device named");
+        self.confirm(&format!("End session {sid} of \"{}\" ({device})?", name.as_str()))?;
+        let ended = match self.revoke(&session).await? {
+            Written::Done(_) => 1,
+            Written::Refused(Some(_)) => 0,
+            Written::Refused(None) => return Err(unknown()),
+        };
+        self.say_ended(name, ended)
+    }
+
+    async fn end_all(&mut self, name: &LoginName) -> Result<(), Failure> {
+        let user = self.user(name).await?;
+        self.confirm(&format!("End all sessions of \"{}\"?", name.as_str()))?;
+        let (mut ended, mut after) = (0, None);
+        loop {
+            let page = self.store.sessions(user.id, after).await?;
+            for session in page.items.iter().filter(|session| session.is_alive(now())) {
+                ended += usize::from(matches!(self.revoke(session).await?, Written::Done(_)));
+            }
+            after = page.next;
+            if after.is_none() {
+                return self.say_ended(name, ended);
+            }
+        }
+    }
+
+    async fn revoke(&self, session: &Session) -> Result<Written, Failure> {
+        let end = Change::End(End { cause: EndCause::Revoked, at: now() });
+        Ok(self.store.write_session(session.user_id, session.id, &end).await?)
+    }
+
+    fn say_ended(&mut self, name: &LoginName, ended: usize) -> Result<(), Failure> {
+        let sentence = match ended {
+            0 => format!("no session of \"{}\" was left to end", name.as_str()),
+            1 => format!("1 session of \"{}\" ended", name.as_str()),
+            many => format!("{many} sessions of \"{}\" ended", name.as_str()),
+        };
+        self.output.done(&sentence, &json!({"ended": ended}))
+    }
+}
+
+/// A session, without its tokens' nonces.
+#[derive(Serialize)]
+struct Shown {
+    sid: SessionId,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<&'static str>,
+    client_id: String,
+    scope: String,
+    device: Option<String>,
+    network: Option<String>,
+    created_at: String,
+    last_used_at: String,
+    idle_expires_at: String,
+    expires_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended_at: Option<String>,
+}
+
+impl Shown {
+    fn new(session: &Session, user: &User, now: UnixTime) -> Self {
+        let (state, cause) = state(session, user, now);
+        Self {
+            sid: session.id,
+            state,
+            cause,
+            client_id: session.client_id.clone(),
+            scope: session.scope.to_string(),
+            device: session.device.clone(),
+            network: session.network.map(|network| network.to_string()),
+            created_at: rfc3339(session.created_at),
+            last_used_at: rfc3339(session.newest.made_at),
+            idle_expires_at: rfc3339(session.idle_expires_at),
+            expires_at: rfc3339(session.expires_at),
+            ended_at: session.ended.as_ref().map(|end| rfc3339(end.at)),
+        }
+    }
+}
+
+/// Whether the next refresh can succeed, and why not.
+fn state(session: &Session, user: &User, now: UnixTime) -> (&'static str, Option<&'static str>) {
+    match &session.ended {
+        Some(end) => ("ended", Some(cause(end.cause))),
+        // A change of password, for one, leaves the items of older sessions alone.
+        None if user.admits(session.ver) == Err(Denial::BelowFloor) => ("ended", Some(cause(EndCause::Revoked))),
+        None if session.is_alive(now) => ("alive", None),
+        None => ("expired", None),
+    }
+}
+
+const fn cause(cause: EndCause) -> &'static str {
+    match cause {
+        EndCause::Logout => "logout",
+        EndCause::Replay => "replay",
+        EndCause::Revoked => "revoked",
+        EndCause::Displaced => "displaced",
+    }
+}
+
+impl Row for Shown {
+    const COLUMNS: &[&str] = &["SID", "STATE", "CREATED", "LAST USED", "EXPIRES", "CLIENT", "SCOPE", "DEVICE"];
+
+    fn cells(&self) -> Vec<String> {
+        let state = self.cause.map_or_else(|| self.state.to_owned(), |cause| format!("{}: {cause}", self.state));
+        // Both are of one form, so the earlier one is the lesser text.
+        let expires = (&self.idle_expires_at).min(&self.expires_at);
+        vec![
+            self.sid.to_string(),
+            state,
+            self.created_at.clone(),
+            self.last_used_at.clone(),
+            expires.clone(),
+            self.client_id.clone(),
+            self.scope.clone(),
+            self.device.clone().unwrap_or_default(),
+        ]
+    }
+}

@@ -1,0 +1,10 @@
+//! The command `authctl`, as operators and their scripts use it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by them")]
+
+mod keys;
+mod operator;
+mod sessions;
+mod tables;
+mod usage;
+mod users;
