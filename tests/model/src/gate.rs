@@ -66,6 +66,11 @@ impl Gate {
         Some((*id, *request, operation.clone()))
     }
 
+    /// The place of the first operation of some kind.
+    pub(crate) fn position(&self, is: impl Fn(&Operation) -> bool) -> Option<usize> {
+        self.state().waiting.values().position(|(_, operation)| is(operation))
+    }
+
     pub(crate) fn reply(&self, id: u64, reply: Reply) {
         let mut state = self.state();
         state.waiting.remove(&id);

@@ -5,6 +5,7 @@
 //! and not from the code, says after each step whether it still holds.
 
 pub mod event;
+pub mod exhaust;
 pub mod plan;
 pub mod reference;
 pub mod rig;
@@ -15,5 +16,6 @@ pub mod table;
 pub mod world;
 
 mod answer;
+mod digest;
 mod gate;
 mod story;

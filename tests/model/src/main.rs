@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use model::exhaust::{Bounds, explore};
 use model::search::Rigs;
 
 /// Searches for histories that break the rotation of refresh tokens.
@@ -15,6 +16,9 @@ struct Arguments {
     /// The first seed; the others follow
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Visit every history of a small kind instead
+    #[arg(long)]
+    exhaustive: bool,
     /// How many at the same time
     #[arg(long, default_value_t = 2)]
     threads: u64,
@@ -22,6 +26,9 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if arguments.exhaustive {
+        return exhaust();
+    }
     let failures: Vec<_> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..arguments.threads)
             .map(|worker| {
@@ -40,4 +47,29 @@ fn main() -> ExitCode {
     }
     println!("{} histories, {} broken", arguments.histories, failures.len());
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn exhaust() -> ExitCode {
+    let Ok(rig) = model::rig::Rig::new(std::time::Duration::from_secs(10)) else { return ExitCode::FAILURE };
+    let kinds = [
+        (
+            "two requests in flight",
+            Bounds { owner: 3, thief: 0, in_flight: 2, losses: true, logout: false, waits: 2, seconds: &[11, 91] },
+        ),
+        (
+            "owner and thief, three requests each",
+            Bounds { owner: 3, thief: 3, in_flight: 1, losses: false, logout: false, waits: 4, seconds: &[11, 91] },
+        ),
+    ];
+    for (name, bounds) in kinds {
+        let explored = explore(&rig, &bounds, 2_000_000);
+        println!(
+            "{name}: {} states, {} steps, depth {}, complete {}",
+            explored.states, explored.steps, explored.depth, explored.complete
+        );
+        if let Some((violation, story)) = explored.broken {
+            println!("{violation:?}\n{story}");
+        }
+    }
+    ExitCode::SUCCESS
 }

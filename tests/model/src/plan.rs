@@ -73,7 +73,10 @@ impl Plan {
                 50..66 if answers > 0 => return Step::Hear { answer: at(rng, answers) },
                 66..76 => {
                     let scope = if rng.once_in(8) { rng.choose(&[Asked::Less, Asked::More]) } else { None };
-                    return Step::Send { client: at(rng, self.cast.clients.into()), scope: scope.unwrap_or(Asked::All) };
+                    return Step::Send {
+                        client: at(rng, self.cast.clients.into()),
+                        scope: scope.unwrap_or(Asked::All),
+                    };
                 }
                 76..84 if self.thief != Thief::None && world.stolen() > 0 => {
                     return Step::Steal { token: at(rng, world.stolen().min(4)) };

@@ -10,20 +10,20 @@ use crate::event::{Verdict, Violation, Who};
 pub const SKEW: u64 = 10_000;
 
 /// A request under way.
-struct Request {
-    who: Who,
-    token: String,
-    sent: u64,
-    arrived: u64,
-    instant: u64,
+pub(crate) struct Request {
+    pub(crate) who: Who,
+    pub(crate) token: String,
+    pub(crate) sent: u64,
+    pub(crate) arrived: u64,
+    pub(crate) instant: u64,
     idle_by: u64,
 }
 
 /// Since a token was copied: the tokens that the owner has used, and the event by which there were two.
-struct Copied {
-    at: u64,
-    used: BTreeSet<String>,
-    found_out: Option<u64>,
+pub(crate) struct Copied {
+    pub(crate) at: u64,
+    pub(crate) used: BTreeSet<String>,
+    pub(crate) found_out: Option<u64>,
 }
 
 /// What has happened so far, as far as promises depend on it.
@@ -32,18 +32,18 @@ pub struct Reference {
     idle: u64,
     expires: u64,
     /// No refresh can have pushed the idle expiry beyond the one, and it cannot be before the other.
-    idle_bounds: (u64, u64),
+    pub(crate) idle_bounds: (u64, u64),
     scopes: Vec<(u64, BTreeSet<String>)>,
     event: u64,
-    requests: BTreeMap<usize, Request>,
-    previous: Option<String>,
-    known: BTreeSet<String>,
+    pub(crate) requests: BTreeMap<usize, Request>,
+    pub(crate) previous: Option<String>,
+    pub(crate) known: BTreeSet<String>,
     /// Tokens that no request may be answered for, if it arrives after the event.
-    dead: BTreeMap<String, u64>,
-    ended: Option<u64>,
-    promised: bool,
-    copied: Option<Copied>,
-    refreshed: BTreeMap<Who, u64>,
+    pub(crate) dead: BTreeMap<String, u64>,
+    pub(crate) ended: Option<u64>,
+    pub(crate) promised: bool,
+    pub(crate) copied: Option<Copied>,
+    pub(crate) refreshed: BTreeMap<Who, u64>,
 }
 
 impl Reference {

@@ -71,6 +71,6 @@ pub enum Change {
     Scope { less: bool },
     /// The table is backed up.
     BackUp,
-    /// The table is restored from the backup.
+    /// The table is restored from the backup, with no request under way.
     Restore,
 }

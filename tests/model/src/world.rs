@@ -1,6 +1,7 @@
 //! All that a history happens to: clients, network, instances, table, time.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
@@ -8,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use auth_core::id::{SessionId, UserId};
 use auth_core::login::LoginName;
 use auth_core::refresh_token::Nonce;
-use auth_core::rotation::Write;
+use auth_core::rotation::{Write, Written};
 use auth_core::scope::{Roles, Scope};
 use auth_core::session::{Child, End, EndCause, Session};
 use auth_core::time::UnixTime;
@@ -19,6 +20,7 @@ use auth_http::response::Response;
 use serde_json::json;
 
 use crate::answer;
+use crate::digest::Names;
 use crate::event::{Verdict, Violation, Who};
 use crate::gate::{Operation, Reply};
 use crate::reference::Reference;
@@ -32,6 +34,9 @@ pub(crate) const START: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
 /// How long the network holds a request or an answer, and an instance works on one: a request's life each.
 const LIFE: u64 = 10_000;
+
+/// How long traffic stops for a table that is restored, in seconds: more than a request's life.
+const RESTORE: u32 = 11;
 
 /// So many requests of the owner's are under way at most: the children that a session keeps are one more.
 const IN_FLIGHT: usize = 3;
@@ -95,6 +100,9 @@ pub struct World<'a, T> {
     backup: Option<(Session, User)>,
     next: usize,
     repeated: u8,
+    /// What each running request was told by the table, as a digest.
+    told: BTreeMap<usize, u64>,
+    names: Names,
     story: Option<Story>,
 }
 
@@ -107,6 +115,9 @@ impl<'a, T: Table> World<'a, T> {
         let user = user();
         let session = session(rig);
         let token = rig.keys.seal(USER, SESSION, 0, &session.newest.nonce).to_string();
+        let mut names = Names::default();
+        names.learn(&token, 0);
+        names.meet(&session);
         table.put_user(&user);
         table.put_session(&session);
         let [window, idle, absolute] =
@@ -132,6 +143,8 @@ impl<'a, T: Table> World<'a, T> {
             backup: None,
             next: 0,
             repeated: 0,
+            told: BTreeMap::new(),
+            names,
             story: tell.then(Story::default),
         }
     }
@@ -168,6 +181,26 @@ impl<'a, T: Table> World<'a, T> {
         self.stolen.len()
     }
 
+    /// What a client of the owner's can do now: send, give up.
+    pub(crate) fn client_can(&self) -> (bool, bool) {
+        (self.storages.first().is_some_and(Option::is_some), !self.awaited.is_empty())
+    }
+
+    /// How many requests of the owner's, or of the thief's, are under way.
+    pub(crate) fn under_way(&self, thief: bool) -> usize {
+        let answers = self.answers.iter().map(|(message, _)| message);
+        let messages = self.requests.iter().chain(self.running.values().map(|running| &running.message)).chain(answers);
+        messages.filter(|message| (message.sender == Sender::Thief) == thief && !message.immortal).count()
+    }
+
+    /// Lets reads of the user through: nothing that is searched exhaustively changes the user.
+    pub(crate) fn serve_reads(&mut self) -> Result<(), Violation> {
+        while let Some(at) = self.rig.gate.position(|operation| matches!(operation, Operation::ReadUser)) {
+            self.serve(at, Fate::Done)?;
+        }
+        Ok(())
+    }
+
     /// What happened, for people.
     pub fn into_story(self) -> String {
         self.story.map(Story::into_text).unwrap_or_default()
@@ -182,12 +215,6 @@ impl<'a, T: Table> World<'a, T> {
 
     fn storage(&mut self, client: u8) -> Option<&mut Option<String>> {
         self.storages.get_mut(if self.cast.private { client.into() } else { 0 })
-    }
-
-    fn under_way(&self, thief: bool) -> usize {
-        let answers = self.answers.iter().map(|(message, _)| message);
-        let messages = self.requests.iter().chain(self.running.values().map(|running| &running.message)).chain(answers);
-        messages.filter(|message| (message.sender == Sender::Thief) == thief && !message.immortal).count()
     }
 
     fn send(&mut self, client: u8, scope: Asked) {
@@ -255,6 +282,11 @@ impl<'a, T: Table> World<'a, T> {
         let Some(Running { mut message, .. }) = self.running.remove(&id) else { return Ok(()) };
         self.rig.gate.forget(id);
         let verdict = answer::read(&response).ok_or(Violation::OddAnswer)?;
+        if let Verdict::Granted { token, .. } = &verdict {
+            let generation = self.rig.keys.open(token).map_or(u32::MAX, |token| token.generation());
+            self.names.learn(token, generation);
+        }
+        self.told.remove(&id);
         self.tell(|story| format!("#{id} is answered: {}", story.verdict(&verdict)));
         let answered = self.reference.answered(id, &verdict, self.now);
         message.since = self.now;
@@ -285,6 +317,7 @@ impl<'a, T: Table> World<'a, T> {
         let is_done = !matches!(fate, Fate::Fault | Fate::CrashBefore);
         let reply = if is_done { self.carry_out(&operation) } else { Reply::Fault };
         self.tell(|story| format!("#{id} {}: {}", story.operation(&operation, &reply), fate.describe()));
+        self.remember(id, &reply);
         let before = START + ABSOLUTE;
         if self.table.session().is_some_and(|session| session.expires_at != before) {
             return Err(Violation::ExpiryMoved);
@@ -305,6 +338,46 @@ impl<'a, T: Table> World<'a, T> {
         self.run(id)
     }
 
+    fn remember(&mut self, id: usize, reply: &Reply) {
+        let mut hasher = DefaultHasher::new();
+        self.told.get(&id).hash(&mut hasher);
+        match reply {
+            Reply::Written(Written::Done(session) | Written::Refused(Some(session))) => {
+                matches!(reply, Reply::Written(Written::Done(_))).hash(&mut hasher);
+                self.names.meet(session);
+                self.names.session(session, &mut hasher);
+            }
+            Reply::Written(Written::Refused(None)) => "gone".hash(&mut hasher),
+            Reply::User(_) => "user".hash(&mut hasher),
+            Reply::Fault => "fault".hash(&mut hasher),
+        }
+        self.told.insert(id, hasher.finish());
+    }
+
+    /// The same for two states of which nothing different can follow.
+    pub(crate) fn digest(&mut self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let session = self.table.session();
+        session.iter().for_each(|session| self.names.session(session, &mut hasher));
+        let names = &self.names;
+        let mut message = |it: &Message| {
+            (it.id, it.since, it.sender == Sender::Thief, names.token(&it.token)).hash(&mut hasher);
+        };
+        self.requests.iter().for_each(&mut message);
+        self.running.values().for_each(|running| message(&running.message));
+        for (it, verdict) in &self.answers {
+            (it.id, it.since, names.token(&it.token)).hash(&mut hasher);
+            names.verdict(verdict, &mut hasher);
+        }
+        let name = |token: &Option<String>| token.as_ref().map(|token| names.token(token));
+        let storages: Vec<_> = self.storages.iter().map(name).collect();
+        let stolen: Vec<_> = self.stolen.iter().map(|token| names.token(token)).collect();
+        (self.now, &self.told, storages, stolen, &self.awaited, self.next).hash(&mut hasher);
+        (self.requests.len(), self.running.len()).hash(&mut hasher);
+        names.reference(&self.reference, &mut hasher);
+        hasher.finish()
+    }
+
     fn carry_out(&mut self, operation: &Operation) -> Reply {
         match operation {
             Operation::Write(write) => Reply::Written(self.table.write(write)),
@@ -313,6 +386,7 @@ impl<'a, T: Table> World<'a, T> {
     }
 
     fn kill(&mut self, id: usize) {
+        self.told.remove(&id);
         self.running.remove(&id);
         self.rig.gate.forget(id);
     }
@@ -400,6 +474,9 @@ impl<'a, T: Table> World<'a, T> {
             Change::BackUp => self.backup = self.table.session().map(|session| (session, self.user.clone())),
             Change::Restore => {
                 let Some((session, user)) = self.backup.clone() else { return };
+                // A table is restored as a new one, and traffic is stopped while the functions are pointed to it: what was
+                // under way has come to its end.
+                self.wait(RESTORE);
                 self.table.put_session(&session);
                 self.reference.scope_is(user.scope.as_str());
                 self.reference.restored();
