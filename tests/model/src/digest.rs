@@ -61,7 +61,7 @@ impl Names {
         }
         let mut dead: Vec<_> = reference.dead.iter().map(|(token, event)| (self.token(token), rank(*event))).collect();
         dead.sort_unstable();
-        let mut known: Vec<_> = reference.known.iter().map(|token| self.token(token)).collect();
+        let mut known: Vec<_> = reference.known.iter().map(|(token, since)| (self.token(token), *since)).collect();
         known.sort_unstable();
         (dead, known, reference.previous.as_ref().map(|token| self.token(token))).hash(hasher);
         (reference.ended.map(rank), reference.promised, &reference.refreshed, reference.idle_bounds).hash(hasher);

@@ -7,6 +7,8 @@ pub enum Who {
     Owner,
     /// Whoever copied the owner's token.
     Thief,
+    /// Whoever knows the session's ids, which are no secret, and makes up the rest.
+    Stranger,
 }
 
 /// An answer, as far as it matters.
@@ -36,6 +38,10 @@ pub enum Violation {
     SecondLine,
     /// A thief was answered after the owner's second refresh.
     ThiefOutlives,
+    /// A token that was never handed out was answered.
+    ForgeryAnswered,
+    /// An old token was answered leniently: with itself after `rest`, or with its successor after `window`.
+    TooLenient,
     /// A refresh that began after an acknowledged end was answered.
     LivesAfterEnd,
     /// A refresh was answered after the session's time, or its access token outlives the session.
@@ -44,6 +50,8 @@ pub enum Violation {
     ScopeWidened,
     /// The session's absolute expiry moved.
     ExpiryMoved,
+    /// The table over the wire and the one in memory say different things.
+    TablesDisagree,
     /// An answer that the handler should not give: a 5xx without a fault, a body without its members.
     OddAnswer,
 }

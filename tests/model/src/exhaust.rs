@@ -30,17 +30,28 @@ pub struct Bounds {
     pub seconds: &'static [u32],
 }
 
+/// The small kinds: what they are called, the window in seconds, the bounds.
+pub const KINDS: [(&str, u64, Bounds); 4] = [
+    ("two requests in flight", 0, TWO_REQUESTS),
+    ("two requests in flight", 10, TWO_REQUESTS),
+    ("owner and thief, three requests each", 0, TWO_ACTORS),
+    ("owner and thief, three requests each", 10, TWO_ACTORS),
+];
+
+const TWO_REQUESTS: Bounds =
+    Bounds { owner: 3, thief: 0, in_flight: 2, losses: true, logout: false, waits: 2, seconds: &[11, 91] };
+const TWO_ACTORS: Bounds =
+    Bounds { owner: 3, thief: 3, in_flight: 1, losses: false, logout: false, waits: 3, seconds: &[5, 91] };
+
 /// What a search found.
 #[derive(Debug)]
 pub struct Explored {
-    /// How many states there are, or were visited.
+    /// How many states there are.
     pub states: usize,
     /// How many steps led from one to another.
     pub steps: usize,
     /// The longest history, in steps.
     pub depth: usize,
-    /// Whether that is all of them.
-    pub complete: bool,
     /// The shortest history that breaks a promise, as a dialogue.
     pub broken: Option<(Violation, String)>,
 }
@@ -48,11 +59,11 @@ pub struct Explored {
 const CAST: Cast = Cast { clients: 1, private: false };
 const SEED: u64 = 1;
 
-/// Visits every state within the bounds, at most `most` of them.
-pub fn explore(rig: &Rig, bounds: &Bounds, most: usize) -> Explored {
+/// Visits every state within the bounds.
+pub fn explore(rig: &Rig, bounds: &Bounds) -> Explored {
     let mut seen = HashSet::new();
     let mut level: Vec<Vec<Step>> = vec![Vec::new()];
-    let mut explored = Explored { states: 1, steps: 0, depth: 0, complete: true, broken: None };
+    let mut explored = Explored { states: 1, steps: 0, depth: 0, broken: None };
     while !level.is_empty() {
         let mut next = Vec::new();
         for path in level {
@@ -69,10 +80,6 @@ pub fn explore(rig: &Rig, bounds: &Bounds, most: usize) -> Explored {
                     explored.states += 1;
                     next.push(path);
                 }
-            }
-            if explored.states >= most {
-                explored.complete = false;
-                return explored;
             }
         }
         explored.depth += usize::from(!next.is_empty());

@@ -13,6 +13,7 @@ pub mod rng;
 pub mod search;
 pub mod step;
 pub mod table;
+pub mod wire;
 pub mod world;
 
 mod answer;

@@ -82,7 +82,8 @@ impl Plan {
                     return Step::Steal { token: at(rng, world.stolen().min(4)) };
                 }
                 84..86 if self.copies(world.stolen()) => return Step::Copy,
-                86..89 => return Step::GiveUp { client: at(rng, self.cast.clients.into()) },
+                86 => return Step::Forge { generation: at(rng, 5) },
+                87..89 => return Step::GiveUp { client: at(rng, self.cast.clients.into()) },
                 89 if requests > 0 => return Step::Lose { request: at(rng, requests) },
                 90..92 if answers > 0 => return Step::Miss { answer: at(rng, answers) },
                 92..98 => return self.wait(requests + operations + answers > 0, rng),
@@ -123,6 +124,7 @@ fn change(rng: &mut Rng) -> Change {
         Change::Logout,
         Change::Disable,
         Change::Password,
+        Change::Delete,
         Change::Scope { less: true },
         Change::Scope { less: false },
     ];

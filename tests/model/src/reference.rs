@@ -9,6 +9,19 @@ use crate::event::{Verdict, Violation, Who};
 /// The clocks of two instances differ by so much: 5 s to either side of the truth.
 pub const SKEW: u64 = 10_000;
 
+/// How long things live.
+#[derive(Clone, Copy, Debug)]
+pub struct Lives {
+    /// How long after a rotation the token before it is answered with the same successor.
+    pub window: u64,
+    /// How long a token is handed out again.
+    pub rest: u64,
+    /// How long a session lives without a rotation, and at most.
+    pub idle: u64,
+    /// How long a session lives at most.
+    pub absolute: u64,
+}
+
 /// A request under way.
 pub(crate) struct Request {
     pub(crate) who: Who,
@@ -29,6 +42,7 @@ pub(crate) struct Copied {
 /// What has happened so far, as far as promises depend on it.
 pub struct Reference {
     window: u64,
+    rest: u64,
     idle: u64,
     expires: u64,
     /// No refresh can have pushed the idle expiry beyond the one, and it cannot be before the other.
@@ -37,7 +51,10 @@ pub struct Reference {
     event: u64,
     pub(crate) requests: BTreeMap<usize, Request>,
     pub(crate) previous: Option<String>,
-    pub(crate) known: BTreeSet<String>,
+    /// Whether a table was restored since a token was used: the next one may have been used before.
+    pub(crate) restored: bool,
+    /// Tokens that were handed out, and when.
+    pub(crate) known: BTreeMap<String, u64>,
     /// Tokens that no request may be answered for, if it arrives after the event.
     pub(crate) dead: BTreeMap<String, u64>,
     pub(crate) ended: Option<u64>,
@@ -48,9 +65,11 @@ pub struct Reference {
 
 impl Reference {
     /// A login.
-    pub fn new(window: u64, idle: u64, absolute: u64, token: &str, scope: &str, instant: u64) -> Self {
+    pub fn new(lives: Lives, token: &str, scope: &str, instant: u64) -> Self {
+        let Lives { window, rest, idle, absolute } = lives;
         Self {
             window,
+            rest,
             idle,
             expires: instant + absolute,
             idle_bounds: (instant + idle, instant + idle),
@@ -58,7 +77,8 @@ impl Reference {
             event: 0,
             requests: BTreeMap::new(),
             previous: None,
-            known: BTreeSet::from([token.to_owned()]),
+            restored: false,
+            known: BTreeMap::from([(token.to_owned(), instant)]),
             dead: BTreeMap::new(),
             ended: None,
             promised: true,
@@ -82,7 +102,7 @@ impl Reference {
         if instant <= request.idle_by {
             self.idle_bounds.1 = self.idle_bounds.1.max(instant + SKEW + self.idle);
         }
-        self.promised &= request.who == Who::Owner;
+        self.promised &= request.who != Who::Thief;
     }
 
     /// The owner's token is copied.
@@ -105,9 +125,9 @@ impl Reference {
 
     /// The table is as it was before: what was dead may live and what had ended goes on, until tokens are used again.
     pub fn restored(&mut self) {
-        (self.previous, self.ended, self.idle_bounds.0) = (None, None, 0);
+        (self.previous, self.restored, self.ended, self.idle_bounds.0) = (None, true, None, 0);
         self.dead.clear();
-        self.known.clear();
+        self.known.values_mut().for_each(|since| *since = u64::MAX);
         if self.copied.is_some() {
             self.copied();
         }
@@ -130,29 +150,39 @@ impl Reference {
             Verdict::Again => return Ok(()),
             Verdict::Refused => {
                 let in_time = instant + SKEW < self.idle_bounds.0.min(self.expires);
-                if self.promised && self.ended.is_none() && in_time {
+                if self.promised && request.who == Who::Owner && self.ended.is_none() && in_time {
                     return Err(Violation::FalseLogout);
                 }
             }
             Verdict::Granted { token, exp, scope } => {
-                self.may_be_granted(&request, *exp, &words(scope))?;
+                self.may_be_granted(&request, token, *exp, &words(scope))?;
                 if *token == request.token {
                     return Ok(());
                 }
-                self.used(&request, token);
+                self.used(&request, token, instant);
             }
         }
         self.owner_used(&request);
         Ok(())
     }
 
-    fn may_be_granted(&self, request: &Request, exp: u64, scope: &BTreeSet<String>) -> Result<(), Violation> {
+    fn may_be_granted(
+        &self,
+        request: &Request,
+        token: &str,
+        exp: u64,
+        scope: &BTreeSet<String>,
+    ) -> Result<(), Violation> {
+        let lenient = if token == request.token { self.rest } else { self.window };
+        let since = self.known.get(token).map(|since| request.instant.saturating_sub(*since));
         let too_late = |event: Option<u64>| event.is_some_and(|event| event < request.arrived);
         let found_out = self.copied.as_ref().and_then(|copied| copied.found_out);
         let first = self.scopes.iter().rposition(|(since, _)| *since < request.arrived).unwrap_or_default();
         let mut had = self.scopes.iter().skip(first).map(|(_, words)| words);
         let login = self.scopes.first().map(|(_, words)| words);
         let cases = [
+            (!self.known.contains_key(&request.token), Violation::ForgeryAnswered),
+            (since.is_some_and(|since| since > lenient + SKEW), Violation::TooLenient),
             (too_late(self.ended), Violation::LivesAfterEnd),
             (too_late(self.dead.get(&request.token).copied()), Violation::SecondLine),
             (request.who == Who::Thief && too_late(found_out), Violation::ThiefOutlives),
@@ -165,18 +195,19 @@ impl Reference {
     }
 
     /// A token led to another: it is the last one used, and what was handed out before its successors is dead.
-    fn used(&mut self, request: &Request, token: &str) {
+    fn used(&mut self, request: &Request, token: &str, instant: u64) {
         let earliest = request.instant.saturating_sub(SKEW) + self.idle;
         self.idle_bounds.0 = self.idle_bounds.0.max(earliest);
         let was_dead = self.dead.contains_key(&request.token);
         if was_dead {
             self.dead.entry(token.to_owned()).or_insert(self.event);
         } else if self.previous.as_ref() != Some(&request.token) {
-            let others = self.known.iter().filter(|known| **known != request.token && *known != token);
-            self.dead.extend(others.map(|other| (other.clone(), self.event)));
-            self.previous = Some(request.token.clone());
+            let others = self.known.keys().filter(|known| **known != request.token && *known != token);
+            let dies = |_: &&String| !self.restored;
+            self.dead.extend(others.filter(dies).map(|other| (other.clone(), self.event)));
+            (self.previous, self.restored) = (Some(request.token.clone()), false);
         }
-        self.known.insert(token.to_owned());
+        self.known.entry(token.to_owned()).or_insert(instant);
         // Whoever comes within the window of the other is given the other's successor: as good as another copy.
         let other = if request.who == Who::Owner { Who::Thief } else { Who::Owner };
         let near = |instant: &u64| self.window > 0 && instant.abs_diff(request.instant) < self.window + SKEW;

@@ -12,8 +12,11 @@ use refresh::App;
 use refresh::config::Config;
 
 use crate::gate::Gate;
+use crate::reference::Lives;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+
+const FOREIGN_KEY: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
 /// By how much the clocks of the instances are ahead, in milliseconds.
 pub(crate) const SKEWS: [i64; 3] = [0, 5_000, -5_000];
@@ -27,11 +30,12 @@ const ACCESS: Duration = Duration::from_mins(10);
 pub struct Rig {
     pub(crate) apps: [App<Gate>; 3],
     pub(crate) keys: RefreshKeys,
+    /// What a stranger would make tokens with: the same id, another key.
+    pub(crate) foreign_keys: RefreshKeys,
     pub(crate) gate: Gate,
     pub(crate) time: Arc<AtomicU64>,
     pub(crate) entropy: Arc<Restartable>,
-    pub(crate) window: Duration,
-    pub(crate) rest: Duration,
+    pub(crate) lives: Lives,
 }
 
 /// The truth, and how far a clock is off it.
@@ -91,6 +95,10 @@ impl Rig {
         };
         let [exact, ahead, behind] = SKEWS;
         let apps = [app(exact)?, app(ahead)?, app(behind)?];
-        Ok(Self { apps, keys: variables.refresh_keys()?, gate, time, entropy, window, rest })
+        let [window, rest, idle, absolute] =
+            [window, rest, IDLE, ABSOLUTE].map(|life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
+        let lives = Lives { window, rest, idle, absolute };
+        let foreign_keys = Variables::new(&|_| Some(format!("1:{FOREIGN_KEY}"))).refresh_keys()?;
+        Ok(Self { apps, keys: variables.refresh_keys()?, foreign_keys, gate, time, entropy, lives })
     }
 }

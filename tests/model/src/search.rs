@@ -49,13 +49,13 @@ impl Rigs {
         }
     }
 
-    /// Runs the history of a seed; `Some` if it breaks a promise.
-    pub fn try_seed(&self, seed: u64) -> Option<Failure> {
+    /// Runs the history of a seed on a table; `Some` if it breaks a promise.
+    pub fn try_seed<T: Table>(&self, seed: u64, table: impl Fn() -> T) -> Option<Failure> {
         let mut rng = Rng::new(seed);
         let plan = Plan::draw(&mut rng);
         let rig = self.of(&plan);
-        let (steps, violation) = run(rig, &plan, &mut rng, seed, Memory::default())?;
-        Some(explain(rig, plan.cast, seed, steps, violation))
+        let (steps, violation) = run(rig, &plan, &mut rng, seed, table())?;
+        Some(explain(rig, plan.cast, seed, steps, violation, &table))
     }
 }
 
@@ -74,20 +74,35 @@ pub fn run<T: Table>(rig: &Rig, plan: &Plan, rng: &mut Rng, seed: u64, table: T)
 }
 
 /// Takes given steps.
-fn replay(rig: &Rig, cast: Cast, seed: u64, steps: &[Step], tell: bool) -> (Option<Violation>, String) {
-    let mut world = World::new(rig, cast, Memory::default(), seed, tell);
+fn replay<T: Table>(
+    rig: &Rig,
+    cast: Cast,
+    seed: u64,
+    steps: &[Step],
+    table: T,
+    tell: bool,
+) -> (Option<Violation>, String) {
+    let mut world = World::new(rig, cast, table, seed, tell);
     let violation = steps.iter().find_map(|step| world.step(*step).err());
     (violation, world.into_story())
 }
 
-fn explain(rig: &Rig, cast: Cast, seed: u64, mut steps: Vec<Step>, violation: Violation) -> Failure {
+/// Leaves out whatever can be left out.
+fn explain<T: Table>(
+    rig: &Rig,
+    cast: Cast,
+    seed: u64,
+    mut steps: Vec<Step>,
+    violation: Violation,
+    table: &impl Fn() -> T,
+) -> Failure {
     let mut size = steps.len() / 2;
     while size > 0 {
         let mut at = 0;
         while at < steps.len() {
             let mut fewer = steps.clone();
             fewer.drain(at..(at + size).min(steps.len()));
-            if replay(rig, cast, seed, &fewer, false).0 == Some(violation) {
+            if replay(rig, cast, seed, &fewer, table(), false).0 == Some(violation) {
                 steps = fewer;
             } else {
                 at += size;
@@ -95,6 +110,6 @@ fn explain(rig: &Rig, cast: Cast, seed: u64, mut steps: Vec<Step>, violation: Vi
         }
         size /= 2;
     }
-    let (_, story) = replay(rig, cast, seed, &steps, true);
+    let (_, story) = replay(rig, cast, seed, &steps, table(), true);
     Failure { seed, violation, steps, story }
 }

@@ -12,6 +12,8 @@ pub enum Step {
     Copy,
     /// The thief sends one of the tokens that he has, the newest being 0.
     Steal { token: u8 },
+    /// A stranger sends a token of a generation, made with another key.
+    Forge { generation: u8 },
     /// A request arrives at an instance.
     Arrive { request: u8, instance: u8 },
     /// The network loses a request.
@@ -69,6 +71,8 @@ pub enum Change {
     Password,
     /// The user loses, or gets back, a part of the scope.
     Scope { less: bool },
+    /// The session's item is deleted, with its user or because it was over.
+    Delete,
     /// The table is backed up.
     BackUp,
     /// The table is restored from the backup, with no request under way.

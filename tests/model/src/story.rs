@@ -38,6 +38,7 @@ impl Story {
         match sender {
             Sender::Owner(client) => format!("client {client}"),
             Sender::Thief => "the thief".to_owned(),
+            Sender::Stranger => "a stranger".to_owned(),
         }
     }
 
@@ -86,6 +87,7 @@ impl Change {
             Self::Password => "the password changes",
             Self::Scope { less: true } => "the user loses a part of the scope",
             Self::Scope { less: false } => "the user has the whole scope",
+            Self::Delete => "the session is deleted",
             Self::BackUp => "the table is backed up",
             Self::Restore => "the table is restored",
         }

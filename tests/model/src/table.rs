@@ -14,8 +14,14 @@ pub trait Table {
     fn put_user(&mut self, user: &User);
     /// Puts the session, whatever was there: a login, or a table restored from a backup.
     fn put_session(&mut self, session: &Session);
+    /// Deletes the session.
+    fn delete_session(&mut self);
     /// The session as it is, past all conditions.
     fn session(&mut self) -> Option<Session>;
+    /// Where it contradicts itself, if it did so since it was asked last.
+    fn disagreement(&mut self) -> Option<String> {
+        None
+    }
 }
 
 /// The table in memory.
@@ -58,6 +64,10 @@ impl Table for Memory {
 
     fn put_session(&mut self, session: &Session) {
         self.session = Some(session.clone());
+    }
+
+    fn delete_session(&mut self) {
+        self.session = None;
     }
 
     fn session(&mut self) -> Option<Session> {

@@ -41,8 +41,8 @@ const RESTORE: u32 = 11;
 /// So many requests of the owner's are under way at most: the children that a session keeps are one more.
 const IN_FLIGHT: usize = 3;
 
-const USER: UserId = UserId::from_bytes([1; 16]);
-const SESSION: SessionId = SessionId::from_bytes([2; 16]);
+pub(crate) const USER: UserId = UserId::from_bytes([1; 16]);
+pub(crate) const SESSION: SessionId = SessionId::from_bytes([2; 16]);
 const SCOPE: &str = "a b";
 const LESS_SCOPE: &str = "a";
 const MORE_SCOPE: &str = "a b c";
@@ -61,6 +61,7 @@ pub struct Cast {
 pub(crate) enum Sender {
     Owner(u8),
     Thief,
+    Stranger,
 }
 
 /// A request that was sent, or its answer on the way back.
@@ -120,9 +121,7 @@ impl<'a, T: Table> World<'a, T> {
         names.meet(&session);
         table.put_user(&user);
         table.put_session(&session);
-        let [window, idle, absolute] =
-            [rig.window, IDLE, ABSOLUTE].map(|life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
-        let mut reference = Reference::new(window, idle, absolute, &token, SCOPE, START.millis());
+        let mut reference = Reference::new(rig.lives, &token, SCOPE, START.millis());
         if cast.private {
             reference.promise_nothing();
         }
@@ -160,6 +159,7 @@ impl<'a, T: Table> World<'a, T> {
             Step::GiveUp { client } => self.give_up(client),
             Step::Copy => self.copy(),
             Step::Steal { token } => self.steal(token),
+            Step::Forge { generation } => self.forge(generation),
             Step::Arrive { request, instance } => return self.arrive(request.into(), instance.into()),
             Step::Lose { request } => self.lose(request.into()),
             Step::Echo { request } => self.echo(request.into()),
@@ -177,7 +177,13 @@ impl<'a, T: Table> World<'a, T> {
         (self.requests.len(), self.rig.gate.len(), self.answers.len())
     }
 
-    pub(crate) fn stolen(&self) -> usize {
+    /// Whether a client of the owner's still has a token.
+    pub fn is_signed_in(&self, client: u8) -> bool {
+        self.storages.get(if self.cast.private { client.into() } else { 0 }).is_some_and(Option::is_some)
+    }
+
+    /// How many tokens the thief has, by copying and by refreshing.
+    pub fn stolen(&self) -> usize {
         self.stolen.len()
     }
 
@@ -190,7 +196,7 @@ impl<'a, T: Table> World<'a, T> {
     pub(crate) fn under_way(&self, thief: bool) -> usize {
         let answers = self.answers.iter().map(|(message, _)| message);
         let messages = self.requests.iter().chain(self.running.values().map(|running| &running.message)).chain(answers);
-        messages.filter(|message| (message.sender == Sender::Thief) == thief && !message.immortal).count()
+        messages.filter(|message| matches!(message.sender, Sender::Owner(_)) != thief && !message.immortal).count()
     }
 
     /// Lets reads of the user through: nothing that is searched exhaustively changes the user.
@@ -229,7 +235,11 @@ impl<'a, T: Table> World<'a, T> {
     fn dispatch(&mut self, sender: Sender, token: String, scope: Asked) -> usize {
         let id = self.next;
         self.next += 1;
-        let who = if sender == Sender::Thief { Who::Thief } else { Who::Owner };
+        let who = match sender {
+            Sender::Owner(_) => Who::Owner,
+            Sender::Thief => Who::Thief,
+            Sender::Stranger => Who::Stranger,
+        };
         self.reference.sent(id, who, &token);
         self.tell(|story| format!("{} sends {} as #{id}{}", story.who(sender), story.token(&token), asked(scope)));
         self.requests.push(Message { id, since: self.now, sender, token, scope, immortal: false });
@@ -253,6 +263,15 @@ impl<'a, T: Table> World<'a, T> {
         let Some(token) = self.stolen.iter().rev().nth(token.into()).cloned() else { return };
         if self.under_way(true) < IN_FLIGHT {
             self.dispatch(Sender::Thief, token, Asked::All);
+        }
+    }
+
+    /// A token as it should be, but for the key that makes its MAC.
+    fn forge(&mut self, generation: u8) {
+        let nonce = Nonce::from_bytes([generation; 16]);
+        let token = self.rig.foreign_keys.seal(USER, SESSION, generation.into(), &nonce).to_string();
+        if self.under_way(true) < IN_FLIGHT {
+            self.dispatch(Sender::Stranger, token, Asked::All);
         }
     }
 
@@ -321,6 +340,10 @@ impl<'a, T: Table> World<'a, T> {
         let before = START + ABSOLUTE;
         if self.table.session().is_some_and(|session| session.expires_at != before) {
             return Err(Violation::ExpiryMoved);
+        }
+        if let Some(disagreement) = self.table.disagreement() {
+            self.tell(|_| disagreement);
+            return Err(Violation::TablesDisagree);
         }
         match fate {
             Fate::DoneAndRepeated if self.repeated < 2 => {
@@ -400,7 +423,7 @@ impl<'a, T: Table> World<'a, T> {
         self.tell(|_| format!("#{id}'s answer arrives"));
         match (message.sender, verdict) {
             (Sender::Thief, Verdict::Granted { token, .. }) => self.stolen.push(token),
-            (Sender::Thief, _) => {}
+            (Sender::Thief | Sender::Stranger, _) => {}
             (Sender::Owner(client), verdict) => {
                 let Some(at) = self.awaited.iter().position(|awaited| *awaited == (client, id)) else { return };
                 self.awaited.remove(at);
@@ -470,6 +493,10 @@ impl<'a, T: Table> World<'a, T> {
                 self.user.ver += 1;
                 self.user.scope = words(scope);
                 self.reference.scope_is(scope);
+            }
+            Change::Delete => {
+                self.table.delete_session();
+                self.reference.ended();
             }
             Change::BackUp => self.backup = self.table.session().map(|session| (session, self.user.clone())),
             Change::Restore => {
