@@ -1,4 +1,6 @@
-//! The words in which the reference is told what happens.
+//! The words in which the reference is told what happens, and in which it remembers.
+
+use std::collections::BTreeSet;
 
 /// Who sends a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,4 +56,34 @@ pub enum Violation {
     TablesDisagree,
     /// An answer that the handler should not give: a 5xx without a fault, a body without its members.
     OddAnswer,
+}
+
+/// How long things live.
+#[derive(Clone, Copy, Debug)]
+pub struct Lives {
+    /// How long after a rotation the token before it is answered with the same successor.
+    pub window: u64,
+    /// How long a token is handed out again.
+    pub rest: u64,
+    /// How long a session lives without a rotation, and at most.
+    pub idle: u64,
+    /// How long a session lives at most.
+    pub absolute: u64,
+}
+
+/// A request under way.
+pub(crate) struct Request {
+    pub(crate) who: Who,
+    pub(crate) token: String,
+    pub(crate) sent: u64,
+    pub(crate) arrived: u64,
+    pub(crate) instant: u64,
+    idle_by: u64,
+}
+
+/// Since a token was copied: the tokens that the owner has used, and the event by which there were two.
+pub(crate) struct Copied {
+    pub(crate) at: u64,
+    pub(crate) used: BTreeSet<String>,
+    pub(crate) found_out: Option<u64>,
 }

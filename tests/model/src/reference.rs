@@ -4,40 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::event::{Verdict, Violation, Who};
+use crate::event::{Copied, Lives, Request, Verdict, Violation, Who};
 
 /// The clocks of two instances differ by so much: 5 s to either side of the truth.
 pub const SKEW: u64 = 10_000;
-
-/// How long things live.
-#[derive(Clone, Copy, Debug)]
-pub struct Lives {
-    /// How long after a rotation the token before it is answered with the same successor.
-    pub window: u64,
-    /// How long a token is handed out again.
-    pub rest: u64,
-    /// How long a session lives without a rotation, and at most.
-    pub idle: u64,
-    /// How long a session lives at most.
-    pub absolute: u64,
-}
-
-/// A request under way.
-pub(crate) struct Request {
-    pub(crate) who: Who,
-    pub(crate) token: String,
-    pub(crate) sent: u64,
-    pub(crate) arrived: u64,
-    pub(crate) instant: u64,
-    idle_by: u64,
-}
-
-/// Since a token was copied: the tokens that the owner has used, and the event by which there were two.
-pub(crate) struct Copied {
-    pub(crate) at: u64,
-    pub(crate) used: BTreeSet<String>,
-    pub(crate) found_out: Option<u64>,
-}
 
 /// What has happened so far, as far as promises depend on it.
 pub struct Reference {

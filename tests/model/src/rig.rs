@@ -12,7 +12,7 @@ use refresh::App;
 use refresh::config::Config;
 
 use crate::gate::Gate;
-use crate::reference::Lives;
+use crate::event::Lives;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 
