@@ -4,6 +4,7 @@
 //! step: who sends, what is lost, delayed, repeated, which instance dies when. A reference, written from what is promised
 //! and not from the code, says after each step whether it still holds.
 
+pub mod compare;
 pub mod event;
 pub mod exhaust;
 pub mod plan;
