@@ -5,9 +5,10 @@ use std::time::Duration;
 use local::gateway::ROUTES;
 use local::surface::{Attachment, Surface};
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Api, RESTED, SECOND, engine};
+use crate::template::{TEMPLATE, parse};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_good_token_is_let_in_and_described() {
@@ -132,6 +133,34 @@ async fn discovery_says_where_everything_is() {
         assert_eq!(metadata["token_endpoint"], format!("{}/oauth/token", api.url));
         assert!(metadata.get("authorization_endpoint").is_none());
     }
+}
+
+/// The route policy of `cargo run`, which is the template's.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_route_policy_does_not_name_is_closed() {
+    let template = parse(TEMPLATE);
+    let policy = template["Parameters"]["RoutePolicy"]["Default"].as_str().unwrap();
+    let api = Api::start_with(&[("ROUTE_POLICY", policy)]).await;
+    let access = api.login().await.access;
+    let bearer = format!("Bearer {access}");
+    let sid = api.me(&access).await.json()["sid"].as_str().unwrap().to_owned();
+    let own = format!("/sessions/{sid}");
+    let cases = [
+        (Method::GET, "/me", 200),
+        (Method::GET, "/sessions", 200),
+        (Method::DELETE, "/sessions/x", 404),
+        (Method::DELETE, own.as_str(), 204),
+        (Method::HEAD, "/me", 403),
+        (Method::PUT, "/me", 403),
+        (Method::GET, "/sessions/x", 403),
+        (Method::DELETE, "/sessions", 403),
+    ];
+    for (method, path, status) in cases {
+        let answer = api.send(method.clone(), path, &[("authorization", &bearer)], b"").await;
+        assert_eq!(answer.status, status, "{method} {path}");
+    }
+    let parsed: [Value; 2] = [policy, local::stack::ROUTE_POLICY].map(|json| serde_json::from_str(json).unwrap());
+    assert_eq!(parsed[0], parsed[1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

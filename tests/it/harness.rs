@@ -16,6 +16,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::description;
+
 /// When all tests begin.
 pub(crate) const START: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
@@ -24,6 +26,9 @@ pub(crate) const RESTED: Duration = Duration::from_secs(90);
 
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const WEEK: Duration = Duration::from_hours(7 * 24);
+
+/// Everything is open to a good token but for one route, so that functions are heard of methods that they do not have.
+const ROUTE_POLICY: &str = r#"{"routes":[{"method":"GET","path":"/me","all_scopes":["profile"]}]}"#;
 
 /// Where an engine listens: the one that the environment names, or a new embedded one.
 pub(crate) async fn engine() -> String {
@@ -58,6 +63,8 @@ pub(crate) struct Api {
     pub(crate) signing_key: String,
     pub(crate) table: String,
     pub(crate) dynamodb: String,
+    /// Whether `openapi.yaml` describes it: what an HTTP API answers by itself cannot be set, and is like nothing in there.
+    described: bool,
     client: reqwest::Client,
 }
 
@@ -102,7 +109,9 @@ impl Api {
         let mut variables: HashMap<String, String> =
             variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         variables.insert("TABLE_NAME".to_owned(), table.clone());
+        variables.entry("ROUTE_POLICY".to_owned()).or_insert_with(|| ROUTE_POLICY.to_owned());
         let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+        let described = !matches!(attachment.surface, Surface::Http(_));
         let stack = Stack::start(Options {
             port: 0,
             data: None,
@@ -125,6 +134,7 @@ impl Api {
             signing_key: stack.secrets.signing_key.clone(),
             table,
             dynamodb: stack.dynamodb.clone(),
+            described,
             client: reqwest::Client::new(),
         };
         tokio::spawn(stack.serve(std::future::pending()));
@@ -135,13 +145,19 @@ impl Api {
         self.clock.advance(duration);
     }
 
+    /// Sends a request, and holds the answer to `openapi.yaml`.
     pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut request = self.client.request(method, format!("{}{path}", self.url)).body(body.to_vec());
+        let mut request = self.client.request(method.clone(), format!("{}{path}", self.url)).body(body.to_vec());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let response = request.send().await.unwrap();
-        Answer { status: response.status(), headers: response.headers().clone(), text: response.text().await.unwrap() }
+        let (status, fields) = (response.status(), response.headers().clone());
+        let answer = Answer { status, headers: fields, text: response.text().await.unwrap() };
+        if self.described {
+            description::check(&method, path, headers, &answer);
+        }
+        answer
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {

@@ -5,12 +5,13 @@ use std::sync::{Mutex, Once};
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use local::surface::{Attachment, Surface};
 use reqwest::Method;
 use serde_json::json;
 use tracing::Level;
 
 use crate::browser::Browser;
-use crate::harness::{Api, RESTED, Tokens};
+use crate::harness::{Api, RESTED, Tokens, engine};
 
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -34,6 +35,28 @@ pub(crate) fn capture() {
     });
 }
 
+/// A token in a URL, let in and refused; a session that is displaced.
+async fn websocket() -> Tokens {
+    let variables = [("WEBSOCKET_TOKEN_PARAMETER", "access_token"), ("SESSIONS_PER_USER", "1")];
+    let api = Api::start_behind(Attachment::new(Surface::WebSocket), None, engine().await, &variables).await;
+    api.login().await;
+    api.wait(RESTED);
+    let tokens = api.login().await;
+    let handshake = [
+        ("connection", "Upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+    ];
+    for token in [tokens.access.clone(), format!("{}x", tokens.access)] {
+        api.send(Method::GET, &format!("/?access_token={token}"), &handshake, b"").await;
+    }
+    let narrow = json!({"username": "demo", "password": api.password, "scope": "notes"});
+    let narrow = api.post("/login", &narrow).await.tokens();
+    assert_eq!(api.me(&narrow.access).await.status, 403);
+    tokens
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_reaches_the_log() {
     let api = Api::start().await;
@@ -41,6 +64,8 @@ async fn no_secret_reaches_the_log() {
     api.sign_in(wrong).await;
     let first = api.login().await;
     api.me(&first.access).await;
+    api.get("/sessions", &format!("Bearer {}", first.access)).await;
+    let in_query = websocket().await;
     let second = api.rotate(&first.refresh).await;
     let third = api.rotate(&second.refresh).await;
     api.wait(RESTED);
@@ -54,9 +79,10 @@ async fn no_secret_reaches_the_log() {
     let log = String::from_utf8(LINES.lock().unwrap().clone()).unwrap();
     assert!(log.contains("refresh_replayed") && log.contains("login_ok"), "the log was listened to");
     assert!(log.contains("browser_refused") && log.contains("logout"), "to browsers, too");
+    assert!(log.contains("session_displaced") && log.contains("forbidden"), "to what is behind the authorizer, too");
     let mut secrets =
         vec![cookie, wrong.to_owned(), api.password.clone(), "$argon2id$".to_owned(), "PRIVATE KEY".to_owned()];
-    for tokens in [first, second, third, in_cookies] {
+    for tokens in [first, second, third, in_cookies, in_query] {
         let signature = tokens.access.rsplit_once('.').unwrap().1.to_owned();
         let token = BASE64_URL_SAFE_NO_PAD.decode(&tokens.refresh[4..]).unwrap();
         let nonce = &token[38..54];

@@ -177,6 +177,7 @@ async fn with_a_limit_the_longest_idle_session_makes_room() {
 async fn a_limit_of_one_leaves_the_new_one_and_sessions_that_are_over_do_not_count() {
     let api = Api::start_with(&[("SESSIONS_PER_USER", "1")]).await;
     let (_, first) = sign_in(&api, "first").await;
+    api.wait(SECOND);
     let (_, second) = sign_in(&api, "second").await;
     assert!(api.refresh(&first).await.is_invalid_grant());
     api.refresh(&second).await.tokens();
@@ -184,6 +185,47 @@ async fn a_limit_of_one_leaves_the_new_one_and_sessions_that_are_over_do_not_cou
     let (access, third) = sign_in(&api, "third").await;
     assert_eq!(devices(&list(&api, &access).await), ["third"]);
     api.refresh(&third).await.tokens();
+}
+
+/// Logins at the same moment never end each other: whatever they see, the last of them all stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn logins_at_the_same_moment_leave_one_that_lives() {
+    let api = Api::start_with(&[("SESSIONS_PER_USER", "1")]).await;
+    for round in 0..5 {
+        let (one, two, three) = tokio::join!(sign_in(&api, "one"), sign_in(&api, "two"), sign_in(&api, "three"));
+        let mut alive = 0;
+        for (_, refresh) in [&one, &two, &three] {
+            alive += usize::from(api.refresh(refresh).await.status == 200);
+        }
+        assert!(alive >= 1, "round {round}");
+        api.wait(SECOND);
+    }
+}
+
+/// A login that failed by a fault of ours has displaced nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_was_not_kept_displaces_none() {
+    let wire = Wire::to(engine().await).await;
+    let api = Api::start_on(wire.endpoint.clone(), &[("SESSIONS_PER_USER", "1")]).await;
+    let old = api.login().await.refresh;
+    wire.plan("PutItem", vec![Fault::Refused("InternalServerError"); 3]);
+    assert_eq!(api.sign_in(&api.password).await.status, 503);
+    api.refresh(&old).await.tokens();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_new_password_has_ended_is_not_listed() {
+    let api = Api::start().await;
+    sign_in(&api, "thief").await;
+    let access = api.login().await.access;
+    assert_eq!(list(&api, &access).await.len(), 2);
+    let user_id = UserId::parse(api.me(&access).await.json()["sub"].as_str().unwrap()).unwrap();
+    let user = api.store.user(user_id).await.unwrap().unwrap();
+    let hash = api.store.credentials(&user.login_name).await.unwrap().unwrap().password_hash;
+    api.store.set_password(&user, &hash, START).await.unwrap();
+    assert_eq!(list(&api, &access).await.len(), 0);
+    let (access, _) = sign_in(&api, "owner").await;
+    assert_eq!(devices(&list(&api, &access).await), ["owner"]);
 }
 
 /// The limit was lowered, or many signed in at once: each login goes a part of the way.

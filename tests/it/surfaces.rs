@@ -76,7 +76,7 @@ async fn on_every_surface_a_kept_answer_is_right_for_other_routes_and_outlives_i
     for surface in SURFACES {
         let mut attachment = Attachment { ttl: TTL, ..Attachment::new(surface) };
         if surface == SIMPLE {
-            // A simple answer is for one route: README says that it needs the route in the key.
+            // A simple answer is for one route: docs/authorizer.md says that it needs the route in the key.
             attachment.identity_sources.push(IdentitySource::RouteKey);
         }
         let api = start(attachment).await;

@@ -14,6 +14,7 @@ use authorizer::policy::RoutePolicy;
 use dynoxide::Database;
 use dynoxide::actions::describe_table::DescribeTableRequest;
 use dynoxide::actions::describe_time_to_live::DescribeTimeToLiveRequest;
+use local::gateway::ROUTES;
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
@@ -120,6 +121,33 @@ fn defaults_are_those_of_the_code() {
     RoutePolicy::parse(template["Parameters"]["RoutePolicy"]["Default"].as_str().unwrap()).unwrap();
 }
 
+/// What each function does at the table, as `calls.rs` sees it, and to which items.
+#[test]
+fn each_function_may_do_what_it_does_and_no_more() {
+    let template = parse(TEMPLATE);
+    let granted = [
+        ("Login", &["GetItem", "PutItem", "Query", "UpdateItem"][..], &["LOGIN#*", "USER#*"][..]),
+        ("Refresh", &["GetItem", "UpdateItem"], &["USER#*"]),
+        ("Revoke", &["UpdateItem"], &["USER#*"]),
+        ("Sessions", &["GetItem", "Query", "UpdateItem"], &["USER#*"]),
+        ("Discovery", &[], &[]),
+        ("Authorizer", &[], &[]),
+    ];
+    assert_eq!(granted.len(), FUNCTIONS.len());
+    for (name, operations, keys) in granted {
+        let policies = &template["Resources"][name]["Properties"]["Policies"];
+        if operations.is_empty() {
+            assert_eq!(policies, &Value::Null, "{name}");
+            continue;
+        }
+        let actions: Vec<String> = operations.iter().map(|operation| format!("dynamodb:{operation}")).collect();
+        let condition = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}});
+        let resource = json!({"Fn::GetAtt": "Table.Arn"});
+        let statement = json!([{"Effect": "Allow", "Action": actions, "Resource": resource, "Condition": condition}]);
+        assert_eq!(policies, &json!([{"Version": "2012-10-17", "Statement": statement}]), "{name}");
+    }
+}
+
 #[test]
 fn the_table_is_granted_to_those_who_link_the_store() {
     let template = parse(TEMPLATE);
@@ -205,11 +233,20 @@ fn transformed_by_sam_no_resource_depends_on_itself() {
 fn transformed_by_sam_preflights_pass_the_authorizer() {
     let file = environment("TRANSFORMED").expect("TRANSFORMED: see tests/real/sam/run");
     let transformed: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-    let me = &transformed["Resources"]["Api"]["Properties"]["Body"]["paths"]["/me"];
-    let methods: Vec<&String> = me.as_object().unwrap().keys().collect();
-    assert_eq!(methods, ["options", "x-amazon-apigateway-any-method"]);
-    assert_eq!(me["options"]["security"], Value::Null);
-    assert_eq!(me["x-amazon-apigateway-any-method"]["security"], json!([{"Countersign": []}]));
+    let paths = transformed["Resources"]["Api"]["Properties"]["Body"]["paths"].as_object().unwrap();
+    let authorized = json!([{"Countersign": []}]);
+    let mut seen = 0;
+    for (path, methods) in paths {
+        let any = &methods["x-amazon-apigateway-any-method"];
+        if any["security"] != authorized {
+            continue;
+        }
+        seen += 1;
+        let names: Vec<&String> = methods.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["options", "x-amazon-apigateway-any-method"], "{path}");
+        assert_eq!(methods["options"]["security"], Value::Null, "{path}");
+    }
+    assert_eq!(seen, ROUTES.iter().filter(|route| route.authorized).count());
 }
 
 /// What a function reads of its environment, and what of that it cannot do without.

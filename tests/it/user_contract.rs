@@ -107,6 +107,7 @@ async fn a_user_that_is_not_as_it_was_read_is_not_changed() {
     };
     assert_eq!(store.change_user(&read_first, roles("thief"), START).await.unwrap(), Changed::Meanwhile);
     assert_eq!(store.set_password(&read_first, "other", START).await.unwrap(), Changed::Meanwhile);
+    assert_eq!(store.end_all_sessions(&read_first, START).await.unwrap(), Changed::Meanwhile);
     assert_eq!(read(&store, &user).await, Some(user.clone()));
     let kept = store.credentials(&user.login_name).await.unwrap().unwrap();
     assert_eq!((kept.password_hash.as_str(), kept.ver), ("hash", START.millis()), "neither half of the transaction");
@@ -114,6 +115,7 @@ async fn a_user_that_is_not_as_it_was_read_is_not_changed() {
     store.delete_user(&user).await.unwrap();
     assert_eq!(store.change_user(&user, roles("ghost"), START).await.unwrap(), Changed::Gone);
     assert_eq!(store.set_password(&user, "other", START).await.unwrap(), Changed::Gone);
+    assert_eq!(store.end_all_sessions(&user, START).await.unwrap(), Changed::Gone);
     assert_eq!(read(&store, &user).await, None, "a change never makes a user");
     assert!(store.credentials(&user.login_name).await.unwrap().is_none());
 }
@@ -130,6 +132,9 @@ async fn a_change_whose_answer_was_lost_is_done() {
     let Changed::Done(user) = store.change_user(&user, roles("boss"), START).await.unwrap() else { panic!("refused") };
     let Changed::Done(user) = store.set_password(&user, "new", START).await.unwrap() else { panic!("refused") };
     assert_eq!(wire.operations(), ["TransactWriteItems", "TransactWriteItems", "UpdateItem", "UpdateItem"]);
+    assert_eq!(read(&store, &user).await, Some(user.clone()));
+    wire.plan("TransactWriteItems", [Fault::LostAnswer]);
+    let Changed::Done(user) = store.end_all_sessions(&user, START).await.unwrap() else { panic!("refused") };
     assert_eq!(read(&store, &user).await, Some(user.clone()));
     wire.plan("TransactWriteItems", [Fault::LostAnswer]);
     assert_eq!(store.delete_user(&user).await.unwrap(), Deletion::Deleted);
@@ -158,6 +163,36 @@ async fn a_new_password_ends_what_began_with_the_old_one() {
 }
 
 #[tokio::test]
+async fn all_sessions_end_in_one_transaction_and_new_ones_begin() {
+    let wire = Wire::to(engine().await).await;
+    let store = Store::on_loopback(&wire.endpoint, table_name());
+    store.create_table().await.unwrap();
+    let user = create(&store, "alice").await;
+    let sessions = [(); 3].map(|()| Session { user_id: user.id, ver: user.ver, ..session() });
+    for session in &sessions {
+        store.create_session(session).await.unwrap();
+    }
+    store.count_attempt(&user.login_name, START).await.unwrap();
+    let late = store.credentials(&user.login_name).await.unwrap().unwrap(); // a login that is under way
+    wire.calls();
+    let ver = START.millis() + 1;
+    let expected = User { ver, floor: ver, ..user.clone() };
+    assert_eq!(store.end_all_sessions(&user, START).await.unwrap(), Changed::Done(expected.clone()));
+    assert_eq!(wire.operations(), ["TransactWriteItems"], "however many there are");
+    assert_eq!(read(&store, &user).await, Some(expected.clone()));
+    for began_with in sessions.iter().map(|session| session.ver).chain([late.ver]) {
+        assert_eq!(expected.admits(began_with), Err(Denial::BelowFloor));
+    }
+    let Attempt::Counted { attempts: 2, credentials: Some(kept) } =
+        store.count_attempt(&user.login_name, START).await.unwrap()
+    else {
+        panic!("failures to sign in are another matter");
+    };
+    assert_eq!((kept.user_id, kept.password_hash.as_str()), (user.id, "hash"));
+    assert_eq!(expected.admits(kept.ver), Ok(()));
+}
+
+#[tokio::test]
 async fn a_name_that_leads_elsewhere_gets_no_password() {
     let engine = engine().await;
     let table = table_name();
@@ -168,6 +203,7 @@ async fn a_name_that_leads_elsewhere_gets_no_password() {
     dynamodb(&engine, "DeleteItem", &json!({"TableName": table, "Key": key})).await;
     let other = create(&store, "alice").await;
     assert_eq!(store.set_password(&user, "new", START).await.unwrap(), Changed::Gone);
+    assert_eq!(store.end_all_sessions(&user, START).await.unwrap(), Changed::Gone);
     assert_eq!(store.delete_user(&user).await.unwrap(), Deletion::Gone);
     assert_eq!(read(&store, &user).await, Some(user), "neither half of either transaction");
     let kept = store.credentials(&other.login_name).await.unwrap().unwrap();

@@ -86,7 +86,8 @@ impl Answer {
         if length <= MAX_LENGTH {
             return Self::Policy(whole);
         }
-        tracing::debug!(length, "a policy for this request alone: one for all routes is too long");
+        // A gateway that keeps it would refuse this caller's other routes until it is old.
+        tracing::warn!(event = "policy_too_long", length, "the policy is for this request alone: turn the cache off");
         Self::Policy(PolicyAnswer::new(claims, vec![this_alone(arn, is_authorized)]))
     }
 }

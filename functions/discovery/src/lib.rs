@@ -68,7 +68,7 @@ impl Function for App {
         };
         match request.method {
             Method::GET | Method::HEAD => document,
-            _ => response::problem_unreadable(Unreadable::Method("GET")),
+            _ => response::problem_unreadable(Unreadable::Method("GET, HEAD")),
         }
     }
 }

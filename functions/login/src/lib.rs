@@ -146,8 +146,8 @@ impl App {
         })
     }
 
-    /// Keeps the session and answers. Beside it the attempts are taken back, an outdated hash is replaced, and room is
-    /// made; none of them failing fails the login.
+    /// Keeps the session and answers. Beside it the attempts are taken back and an outdated hash is replaced; then room is
+    /// made. None of them failing fails the login.
     async fn keep(&self, asked: &LoginRequest, attempts: u32, signed_in: SignedIn) -> Result<Response, Refusal> {
         let SignedIn { session, access, rehash } = &signed_in;
         let rehashing = async {
@@ -157,12 +157,13 @@ impl App {
             }
         };
         let creating = self.store.create_session(session);
-        let (kept, (), rehashed, ()) =
-            tokio::join!(creating, self.forget(asked, attempts), rehashing, self.make_room(session));
+        let (kept, (), rehashed) = tokio::join!(creating, self.forget(asked, attempts), rehashing);
         if let Err(error) = rehashed {
             tracing::warn!(%error, "a password hash was not renewed");
         }
         kept?;
+        // Not before: a session that was not kept displaces none.
+        self.make_room(session).await;
         tracing::info!(event = "login_ok", sub = %session.user_id, sid = %session.id);
         let Session { user_id, id, newest, scope, .. } = session;
         let refresh_token = self.config.refresh_keys.seal(*user_id, *id, newest.generation, &newest.nonce);

@@ -19,7 +19,7 @@ use auth_http::response::{self, Response};
 use lambda_http::http::Method;
 
 use crate::caller::{Caller, NotAuthorized};
-use crate::list::{MAX_LISTED, Sessions};
+use crate::list::Sessions;
 
 /// The function and what it holds.
 pub struct App {
@@ -49,8 +49,8 @@ impl App {
 
     async fn list(&self, caller: &Caller<'_>, now: UnixTime) -> Result<Response, Refusal> {
         let Some(user_id) = caller.user_id() else { return Err(Refusal::NotFound) };
-        let living = self.store.living_sessions(user_id, now, MAX_LISTED).await?;
-        Ok(response::document(&Sessions::new(&living, caller.sid)))
+        let (living, user) = tokio::try_join!(self.store.living_sessions(user_id, now), self.store.user(user_id))?;
+        Ok(response::document(&Sessions::new(&living, user.as_ref(), caller.sid)))
     }
 
     /// A session that has ended already is as good as ended by this request, which may be a repeated one.

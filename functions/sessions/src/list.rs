@@ -2,15 +2,16 @@
 
 use auth_core::session::Session;
 use auth_core::time::UnixTime;
+use auth_core::user::User;
 use auth_dynamodb::session::Living;
 use serde::Serialize;
 
 /// The longest list. Nobody signs in that often; what a password in wrong hands could make is bounded.
-pub(crate) const MAX_LISTED: usize = 1000;
+const MAX_LISTED: usize = 1000;
 
 const HOUR: u64 = 3600;
 
-/// `GET /sessions`: those that live, the last used first.
+/// `GET /sessions`: those that can be refreshed, the last used first.
 #[derive(Serialize)]
 pub(crate) struct Sessions {
     sessions: Vec<Described>,
@@ -35,11 +36,15 @@ struct Described {
 }
 
 impl Sessions {
-    pub(crate) fn new(living: &Living, current: &str) -> Self {
-        let mut sessions: Vec<Described> =
-            living.sessions.iter().map(|session| Described::new(session, current)).collect();
+    /// Of those that live, a change of password has ended some without touching them, and a disabled user has none.
+    pub(crate) fn new(living: &Living, user: Option<&User>, current: &str) -> Self {
+        let admitted =
+            living.sessions.iter().filter(|session| user.is_some_and(|user| user.admits(session.ver).is_ok()));
+        let mut sessions: Vec<Described> = admitted.map(|session| Described::new(session, current)).collect();
         sessions.sort_by(|one, other| other.order().cmp(&one.order()));
-        Self { sessions, more: living.more }
+        let more = living.more || sessions.len() > MAX_LISTED;
+        sessions.truncate(MAX_LISTED);
+        Self { sessions, more }
     }
 }
 

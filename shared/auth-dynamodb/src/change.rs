@@ -1,6 +1,7 @@
 //! Changes of a user. Each raises `ver`, and is refused if the user is not as it was read.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
 use auth_core::scope::{Roles, Scope};
@@ -71,60 +72,60 @@ impl Store {
         }
     }
 
-    /// Sets the password of a user that is still as `user`, and ends all that began with the one before: one transaction.
-    ///
-    /// The new `ver` is the user's `floor`, so that no older session refreshes, and stands beside the hash, so that new
-    /// ones begin with it. Failures to sign in are forgotten.
+    /// Sets the password of a user that is still as `user`, and ends all that began with the one before: one transaction,
+    /// as [`Self::end_all_sessions`]. Failures to sign in are forgotten.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub async fn set_password(&self, user: &User, password_hash: &str, now: UnixTime) -> Result<Changed, StoreError> {
+        let login = Update::builder()
+            .update_expression("SET ver = :ver, password_hash = :hash, attempts = :none")
+            .expression_attribute_values(":hash", AttributeValue::S(password_hash.to_owned()))
+            .expression_attribute_values(":none", item::number(0));
+        self.raise_floor(user, login, now).await
+    }
+
+    /// Ends all sessions of a user that is still as `user`, and every login under way: one transaction, however many
+    /// there are.
+    ///
+    /// The new `ver` is the user's `floor`, so that no older session refreshes, and stands beside the hash, so that new
+    /// ones begin with it. The sessions' own items are left as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn end_all_sessions(&self, user: &User, now: UnixTime) -> Result<Changed, StoreError> {
+        self.raise_floor(user, Update::builder().update_expression("SET ver = :ver"), now).await
+    }
+
+    /// Gives the user a new `ver` and `floor`, and the login item the same `ver` by `login`; both or neither.
+    async fn raise_floor(&self, user: &User, login: UpdateBuilder, now: UnixTime) -> Result<Changed, StoreError> {
         let ver = user.next_ver(now);
         let changed = User { ver, floor: ver, ..user.clone() };
-        let sent = self
-            .client
-            .transact_write_items()
-            .transact_items(self.replace_hash(user, password_hash, ver)?)
-            .transact_items(self.raise_floor(user, ver)?)
-            .send()
-            .await;
-        let Err(error) = sent else { return Ok(Changed::Done(changed)) };
+        let login = login
+            .set_key(Some(Key::login(&user.login_name).item()))
+            .condition_expression("user_id = :user")
+            .expression_attribute_values(":user", item::value(user.id)?);
+        let record = Update::builder()
+            .set_key(Some(Key::user(user.id).item()))
+            .update_expression("SET ver = :ver, floor = :ver")
+            .condition_expression("ver = :read")
+            .expression_attribute_values(":read", item::number(user.ver))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut sent = self.client.transact_write_items();
+        for update in [login, record] {
+            let update = update.table_name(&self.table).expression_attribute_values(":ver", item::number(ver)).build();
+            let update = update.map_err(|_| StoreError::Corrupt("update"))?;
+            sent = sent.transact_items(TransactWriteItem::builder().update(update).build());
+        }
+        let Err(error) = sent.send().await else { return Ok(Changed::Done(changed)) };
         match transaction::reasons(error.as_service_error()) {
             [_, user] if is_refused(user) => refusal(changed, user.item().cloned()),
             // The name leads to another user, or to none.
             [login, _] if is_refused(login) => Ok(Changed::Gone),
             _ => Err(StoreError::from_sdk("TransactWriteItems", &error)),
         }
-    }
-
-    fn replace_hash(&self, user: &User, password_hash: &str, ver: u64) -> Result<TransactWriteItem, StoreError> {
-        let update = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(Key::login(&user.login_name).item()))
-            .update_expression("SET password_hash = :hash, ver = :ver, attempts = :none")
-            .condition_expression("user_id = :user")
-            .expression_attribute_values(":hash", AttributeValue::S(password_hash.to_owned()))
-            .expression_attribute_values(":ver", item::number(ver))
-            .expression_attribute_values(":none", item::number(0))
-            .expression_attribute_values(":user", item::value(user.id)?)
-            .build()
-            .map_err(|_| StoreError::Corrupt("update"))?;
-        Ok(TransactWriteItem::builder().update(update).build())
-    }
-
-    fn raise_floor(&self, user: &User, ver: u64) -> Result<TransactWriteItem, StoreError> {
-        let update = Update::builder()
-            .table_name(&self.table)
-            .set_key(Some(Key::user(user.id).item()))
-            .update_expression("SET ver = :ver, floor = :ver")
-            .condition_expression("ver = :read")
-            .expression_attribute_values(":ver", item::number(ver))
-            .expression_attribute_values(":read", item::number(user.ver))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(|_| StoreError::Corrupt("update"))?;
-        Ok(TransactWriteItem::builder().update(update).build())
     }
 }
 

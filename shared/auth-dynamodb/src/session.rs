@@ -1,5 +1,7 @@
 //! Sessions: made by a login, changed by the writes of [`auth_core::rotation`].
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
@@ -20,12 +22,20 @@ use crate::item::{self, Item, Key, SESSION_PREFIX, TTL};
 use crate::page::{Cursor, Page};
 use crate::store::Store;
 
+/// How long the item of a session that has ended stays. Without it, its tokens are as good as with it: not at all.
+const ENDED_LIFE: Duration = Duration::from_hours(24);
+
+/// How many sessions that live are brought back at most, and how many pages of 1 MB are read for them: some 10,000 items.
+/// Nobody has so many; whoever holds a password can make them.
+const MOST_LIVING: usize = 2000;
+const MOST_PAGES: usize = 4;
+
 /// A user's sessions that live.
 #[derive(Debug)]
 pub struct Living {
     /// In no order.
     pub sessions: Vec<Session>,
-    /// Whether there are others.
+    /// Whether there may be others.
     pub more: bool,
 }
 
@@ -81,24 +91,28 @@ impl Store {
         Page::read(found.items.unwrap_or_default(), found.last_evaluated_key, session)
     }
 
-    /// Reads those of a user's sessions that live at `now`, in no order, until there are `most` or no more.
+    /// Reads those of a user's sessions that live at `now`, up to a bound: one call for each 1 MB.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn living_sessions(&self, user_id: UserId, now: UnixTime, most: usize) -> Result<Living, StoreError> {
-        let mut sessions = Vec::new();
+    pub async fn living_sessions(&self, user_id: UserId, now: UnixTime) -> Result<Living, StoreError> {
+        let mut living = Living { sessions: Vec::new(), more: true };
         let mut after = None;
-        loop {
+        for _ in 0..MOST_PAGES {
             let page = self.sessions(user_id, after).await?;
-            sessions.extend(page.items.into_iter().filter(|session| session.is_alive(now)));
+            living.sessions.extend(page.items.into_iter().filter(|session| session.is_alive(now)));
+            if living.sessions.len() > MOST_LIVING {
+                living.sessions.truncate(MOST_LIVING);
+                break;
+            }
             after = page.next;
-            if after.is_none() || sessions.len() > most {
-                let more = sessions.len() > most;
-                sessions.truncate(most);
-                return Ok(Living { sessions, more });
+            if after.is_none() {
+                living.more = false;
+                break;
             }
         }
+        Ok(living)
     }
 
     pub(crate) fn query_sessions(&self, user_id: UserId, after: Option<Cursor>) -> QueryFluentBuilder {
@@ -150,8 +164,10 @@ fn express(update: UpdateItemFluentBuilder, write: &Write) -> Result<UpdateItemF
             .update_expression("SET earlier = :earlier, newest = :child, idle_expires_at = :idle, #ttl = :ttl")
             .expression_attribute_values(":earlier", item::value(children(earlier))?)),
         Write::End(end) => Ok(update
-            .update_expression("SET ended = :end")
+            .update_expression("SET ended = :end, #ttl = :ttl")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(ended)")
+            .expression_attribute_names("#ttl", TTL)
+            .expression_attribute_values(":ttl", item::number((end.at + ENDED_LIFE).seconds()))
             .expression_attribute_values(":end", item::value(EndRecord::new(end))?)),
     }
 }

@@ -15,8 +15,8 @@ pub const MAX_LENGTH: usize = 16 * 1024;
 /// Why a request is not understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// 405.
-    #[error("the method is not {0}")]
+    /// 405. The methods that there are, as `Allow` names them (RFC 9110 §10.2.1).
+    #[error("allowed methods: {0}")]
     Method(&'static str),
     /// 415.
     #[error("the Content-Type is not {0}")]

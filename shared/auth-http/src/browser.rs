@@ -5,8 +5,8 @@ use std::time::Duration;
 use auth_core::config::{ConfigError, Variables};
 use auth_core::issuer::AccessToken;
 use auth_core::scope::Scope;
-use lambda_http::http::HeaderName;
 use lambda_http::http::header::ORIGIN;
+use lambda_http::http::{HeaderName, Method};
 use zeroize::Zeroizing;
 
 use crate::body::Unreadable;
@@ -96,14 +96,14 @@ impl Browsers {
     /// Judges who sends a request to a route that holds cookies.
     ///
     /// Browsers put `Origin` on every POST, and no page can take it off; so one without the field is no browser's, and its
-    /// cookies, if it has any, are not looked at.
+    /// cookies, if it has any, are not looked at. Nor are those of another method, which these routes do not have.
     ///
     /// # Errors
     ///
     /// [`BrowserRefused`] in cookie mode, for pages of origins that are not allowed and for what only looks like a page.
     pub fn caller(&self, request: &Request) -> Result<Caller, BrowserRefused> {
         let looks_like_one = [ORIGIN, CLIENT].iter().any(|name| request.headers.contains_key(name));
-        if !self.cookie_mode || !looks_like_one {
+        if !self.cookie_mode || request.method != Method::POST || !looks_like_one {
             return Ok(Caller::App);
         }
         if !request.headers.contains_key(ORIGIN) {
@@ -262,6 +262,8 @@ mod tests {
             assert_eq!(refused, no_cookies, "{headers}: a route without cookies");
             assert!(matches!(off.caller(&request), Ok(Caller::App)), "{headers}: without cookie mode");
             assert_eq!(off.refuse(&request), Ok(()), "{headers}: without cookie mode");
+            let get = Request::from_event(&json!({"httpMethod": "GET", "multiValueHeaders": headers}));
+            assert!(matches!(on.caller(&get), Ok(Caller::App)), "{headers}: another method");
         }
     }
 

@@ -220,11 +220,11 @@ mod tests {
             ),
             (
                 oauth_unreadable(Unreadable::Method("POST")),
-                r#"405 allow: POST, cache-control: no-store, content-type: application/json | {"error":"invalid_request","error_description":"the method is not POST"}"#,
+                r#"405 allow: POST, cache-control: no-store, content-type: application/json | {"error":"invalid_request","error_description":"allowed methods: POST"}"#,
             ),
             (
                 problem_unreadable(Unreadable::Method("GET")),
-                r#"405 allow: GET, cache-control: no-store, content-type: application/problem+json | {"title":"Method Not Allowed","status":405,"detail":"the method is not GET"}"#,
+                r#"405 allow: GET, cache-control: no-store, content-type: application/problem+json | {"title":"Method Not Allowed","status":405,"detail":"allowed methods: GET"}"#,
             ),
             (
                 unauthorized(),

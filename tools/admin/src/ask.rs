@@ -6,6 +6,7 @@ use auth_password::password::{MIN_LENGTH, Password};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::printable::printable;
 
 /// Longer than any password: 256 code points, however they are written.
 const MAX_LINE: u16 = 16 * 1024;
@@ -19,7 +20,7 @@ pub(crate) fn confirm(question: &str) -> Result<(), Failure> {
 }
 
 fn confirm_on(answers: &mut impl BufRead, questions: &mut impl Write, question: &str) -> Result<(), Failure> {
-    write!(questions, "{question} [y/N] ").and_then(|()| questions.flush()).map_err(Failure::Terminal)?;
+    write!(questions, "{} [y/N] ", printable(question)).and_then(|()| questions.flush()).map_err(Failure::Terminal)?;
     let mut answer = String::new();
     answers.read_line(&mut answer).map_err(Failure::Terminal)?;
     match answer.trim().to_lowercase().as_str() {
@@ -72,6 +73,15 @@ mod tests {
             assert_eq!(confirmed.is_ok(), yes, "{answer:?}");
             assert_eq!(asked, b"delete? [y/N] ");
         }
+    }
+
+    #[test]
+    fn what_stands_in_a_question_does_not_change_it() {
+        let mut asked = Vec::new();
+        let question = "End session 1 of \"alice\" (\u{1b}[1K\rDelete nothing\u{202e}\u{61c})?";
+        assert!(confirm_on(&mut b"y\n".as_slice(), &mut asked, question).is_ok());
+        let expected = "End session 1 of \"alice\" (\u{fffd}[1K\u{fffd}Delete nothing\u{fffd}\u{fffd})? [y/N] ";
+        assert_eq!(String::from_utf8(asked).unwrap(), expected);
     }
 
     #[test]

@@ -132,7 +132,7 @@ pub struct Named {
 pub enum Session {
     /// List a user's sessions, those that have ended or expired and were not swept up yet among them
     List(Named),
-    /// End a session, or all of them: their next refresh is refused
+    /// End a session, or all of a user's at once: their next refresh is refused
     #[command(override_usage = "authctl session end [OPTIONS] <NAME> <SID|--all>")]
     End {
         /// The user.
@@ -151,7 +151,7 @@ pub struct Which {
     /// The session's id, the claim `sid`
     #[arg(value_parser = SessionId::parse)]
     pub sid: Option<SessionId>,
-    /// All sessions that go on
+    /// All sessions, and every sign-in under way
     #[arg(long)]
     pub all: bool,
 }

@@ -5,6 +5,7 @@ use std::io::Write;
 use auth_core::login::LoginName;
 use auth_core::time::{Clock as _, SystemClock, UnixTime};
 use auth_core::user::User;
+use auth_dynamodb::change::Changed;
 use auth_dynamodb::store::Store;
 
 use crate::ask;
@@ -28,6 +29,15 @@ impl<W: Write> Context<W> {
     /// Asks, unless the command line has the answer.
     pub(crate) fn confirm(&self, question: &str) -> Result<(), Failure> {
         if self.yes { Ok(()) } else { ask::confirm(question) }
+    }
+}
+
+/// The user after a change, or why it was not made.
+pub(crate) fn done(changed: Changed, name: &LoginName) -> Result<User, Failure> {
+    match changed {
+        Changed::Done(user) => Ok(user),
+        Changed::Meanwhile => Err(Failure::ChangedMeanwhile(name.clone())),
+        Changed::Gone => Err(Failure::NoUser(name.clone())),
     }
 }
 

@@ -62,6 +62,8 @@ pub(crate) enum Failure {
     File { file: PathBuf, reason: String },
     #[error("{} exists, and a secret is never overwritten: name a new file with --secret", .0.display())]
     SecretExists(PathBuf),
+    #[error("{} exists, left by a run that was cut off: delete it, unless another one is under way", .0.display())]
+    LeftOver(PathBuf),
     #[error(transparent)]
     NoKey(#[from] GenerateError),
     #[error(transparent)]
@@ -112,7 +114,7 @@ impl Failure {
             | Self::WrongTable(_) => 1,
             Self::Password(_) | Self::NoPassword | Self::PasswordsDiffer => 2,
             Self::NoUser(_) | Self::NoSession { .. } => 3,
-            Self::NameTaken(_) | Self::ChangedMeanwhile(_) | Self::SecretExists(_) => 4,
+            Self::NameTaken(_) | Self::ChangedMeanwhile(_) | Self::SecretExists(_) | Self::LeftOver(_) => 4,
             Self::Declined | Self::NobodyToAsk => 5,
         }
     }

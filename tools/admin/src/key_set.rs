@@ -1,7 +1,7 @@
 //! The file of a JWK Set. What others have put into it, stays.
 
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -71,15 +71,44 @@ impl KeySetFile {
         let mut beside = self.path.clone().into_os_string();
         beside.push(".new");
         let beside = PathBuf::from(beside);
-        let replaced = write_new(&beside, &json, OWNER_ONLY)
-            .and_then(|()| fs::set_permissions(&beside, Permissions::from_mode(mode)))
-            .and_then(|()| fs::rename(&beside, &self.path));
-        replaced.map_err(|error| Failure::file(&beside, error))
+        write_new(&beside, &json, OWNER_ONLY).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Failure::LeftOver(beside.clone()),
+            _ => Failure::file(&beside, error),
+        })?;
+        let replaced = fs::set_permissions(&beside, Permissions::from_mode(mode))
+            .and_then(|()| fs::rename(&beside, &self.path))
+            .or_else(|error| undo(&beside, error));
+        replaced.map_err(|error| Failure::file(&self.path, error))
     }
 }
 
-/// Writes a file that is not there yet.
+/// Writes a file that is not there yet, whole or not at all.
 pub(crate) fn write_new(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-    writeln!(file, "{text}")
+    writeln!(file, "{text}").or_else(|error| undo(path, error))
+}
+
+/// Removes a file that would be in the way of the next attempt.
+fn undo(path: &Path, error: io::Error) -> io::Result<()> {
+    // If it cannot be removed, the next attempt names it.
+    let _ = fs::remove_file(path);
+    Err(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_replaced_leaves_nothing_behind() {
+        let folder = std::env::temp_dir().join(format!("countersign-key-set-test-{}", std::process::id()));
+        let path = folder.join("jwks.json");
+        fs::create_dir_all(&path).unwrap(); // a folder is not replaced by a file
+        let file = KeySetFile { path: path.clone(), set: json!({"keys": []}), mode: Some(PUBLIC) };
+        let refused = file.write(false).unwrap_err();
+        let left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(matches!(&refused, Failure::File { file, .. } if *file == path), "{refused:?}");
+        assert_eq!(left, [path]);
+    }
 }

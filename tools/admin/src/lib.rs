@@ -14,6 +14,7 @@ mod key_set;
 mod keys;
 mod output;
 mod place;
+mod printable;
 mod session;
 mod table;
 mod user;

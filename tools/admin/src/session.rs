@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::command::{Named, Session as Command, Which};
-use crate::context::{Context, now};
+use crate::context::{Context, done, now};
 use crate::failure::Failure;
 use crate::output::{Row, rfc3339};
 
@@ -37,42 +37,20 @@ impl<W: Write> Context<W> {
         let session = self.store.session(user.id, sid).await?.ok_or_else(unknown)?;
         let device = session.device.as_deref().unwrap_or("no device named");
         self.confirm(&format!("End session {sid} of \"{}\" ({device})?", name.as_str()))?;
-        let ended = match self.revoke(&session).await? {
-            Written::Done(_) => 1,
-            Written::Refused(Some(_)) => 0,
+        let end = Change::End(End { cause: EndCause::Revoked, at: now() });
+        let (ended, sentence) = match self.store.write_session(session.user_id, session.id, &end).await? {
+            Written::Done(_) => (1, "ended"),
+            Written::Refused(Some(_)) => (0, "had ended already"),
             Written::Refused(None) => return Err(unknown()),
         };
-        self.say_ended(name, ended)
+        self.output.done(&format!("session {sid} of \"{}\" {sentence}", name.as_str()), &json!({"ended": ended}))
     }
 
     async fn end_all(&mut self, name: &LoginName) -> Result<(), Failure> {
         let user = self.user(name).await?;
         self.confirm(&format!("End all sessions of \"{}\"?", name.as_str()))?;
-        let (mut ended, mut after) = (0, None);
-        loop {
-            let page = self.store.sessions(user.id, after).await?;
-            for session in page.items.iter().filter(|session| session.is_alive(now())) {
-                ended += usize::from(matches!(self.revoke(session).await?, Written::Done(_)));
-            }
-            after = page.next;
-            if after.is_none() {
-                return self.say_ended(name, ended);
-            }
-        }
-    }
-
-    async fn revoke(&self, session: &Session) -> Result<Written, Failure> {
-        let end = Change::End(End { cause: EndCause::Revoked, at: now() });
-        Ok(self.store.write_session(session.user_id, session.id, &end).await?)
-    }
-
-    fn say_ended(&mut self, name: &LoginName, ended: usize) -> Result<(), Failure> {
-        let sentence = match ended {
-            0 => format!("no session of \"{}\" was left to end", name.as_str()),
-            1 => format!("1 session of \"{}\" ended", name.as_str()),
-            many => format!("{many} sessions of \"{}\" ended", name.as_str()),
-        };
-        self.output.done(&sentence, &json!({"ended": ended}))
+        done(self.store.end_all_sessions(&user, now()).await?, name)?;
+        self.output.done(&format!("all sessions of \"{}\" ended", name.as_str()), &json!({"ended": "all"}))
     }
 }
 
@@ -119,7 +97,7 @@ impl Shown {
 fn state(session: &Session, user: &User, now: UnixTime) -> (&'static str, Option<&'static str>) {
     match &session.ended {
         Some(end) => ("ended", Some(cause(end.cause))),
-        // A change of password, for one, leaves the items of older sessions alone.
+        // What ends all sessions leaves their items alone.
         None if user.admits(session.ver) == Err(Denial::BelowFloor) => ("ended", Some(cause(EndCause::Revoked))),
         None if session.is_alive(now) => ("alive", None),
         None => ("expired", None),

@@ -7,7 +7,7 @@ use auth_core::id::UserId;
 use auth_core::login::LoginName;
 use auth_core::scope::{Roles, Scope};
 use auth_core::user::{Status, User};
-use auth_dynamodb::change::{Change, Changed};
+use auth_dynamodb::change::Change;
 use auth_dynamodb::deletion::Deletion;
 use auth_dynamodb::user::Creation;
 use auth_password::hasher::{Hasher, Parameters};
@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::ask;
 use crate::command::{Named, User as Command};
-use crate::context::{Context, now};
+use crate::context::{Context, done, now};
 use crate::failure::Failure;
 use crate::output::Row;
 
@@ -95,10 +95,13 @@ impl<W: Write> Context<W> {
     async fn delete(&mut self, name: &LoginName) -> Result<(), Failure> {
         let user = self.user(name).await?;
         self.confirm(&format!("Delete \"{}\" ({}) with all sessions, for ever?", name.as_str(), user.id))?;
+        // Sessions first: where that breaks off, the name still leads to the rest. Then those that began meanwhile.
+        let there = self.store.delete_sessions(user.id).await?;
         if self.store.delete_user(&user).await? == Deletion::Gone {
             return Err(Failure::NoUser(name.clone()));
         }
-        let sessions = self.store.delete_sessions(user.id).await?;
+        let begun_meanwhile = self.store.delete_sessions(user.id).await?;
+        let sessions = there + begun_meanwhile;
         let sentence = format!("user \"{}\" ({}) deleted; sessions: {sessions}", name.as_str(), user.id);
         self.output.done(&sentence, &json!({"deleted": user.id, "name": name.as_str(), "sessions": sessions}))
     }
@@ -107,14 +110,6 @@ impl<W: Write> Context<W> {
     fn say(&mut self, user: &User, what: &str) -> Result<(), Failure> {
         let sentence = format!("user \"{}\" ({}) {what}", user.login_name.as_str(), user.id);
         self.output.done(&sentence, &Shown::new(user))
-    }
-}
-
-fn done(changed: Changed, name: &LoginName) -> Result<User, Failure> {
-    match changed {
-        Changed::Done(user) => Ok(user),
-        Changed::Meanwhile => Err(Failure::ChangedMeanwhile(name.clone())),
-        Changed::Gone => Err(Failure::NoUser(name.clone())),
     }
 }
 

@@ -37,8 +37,12 @@ pub const DEMO_USER: &str = "demo";
 /// What the demo user may ask for.
 pub const DEMO_SCOPE: &str = "profile notes";
 
-/// `GET /me` takes the scope `profile`, to show a 403.
-const ROUTE_POLICY: &str = r#"{"routes":[{"method":"GET","path":"/me","all_scopes":["profile"]}]}"#;
+/// The route policy, unless another is given: `GET /me` takes the scope `profile`, to show a 403; what is not named is closed.
+pub const ROUTE_POLICY: &str = r#"{"unmatched":"deny","routes":[
+    {"method":"GET","path":"/me","all_scopes":["profile"]},
+    {"method":"GET","path":"/sessions"},
+    {"method":"DELETE","path":"/sessions/*"}
+]}"#;
 
 /// A look-up of variables.
 pub type LookUp = Box<dyn Fn(&str) -> Option<String>>;

@@ -6,7 +6,7 @@ const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
 
 /// The identifier of every API here.
-pub(crate) const API: &str = "localstack0";
+pub(crate) const API: &str = "local00000";
 
 /// A stage of an API.
 #[derive(Clone, Debug, PartialEq, Eq)]

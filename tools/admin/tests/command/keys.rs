@@ -99,6 +99,21 @@ fn what_cannot_be_written_whole_is_not_written() {
 }
 
 #[test]
+fn what_a_cut_off_run_left_behind_is_named() {
+    let folder = folder("left-over-keys");
+    let [first, new, jwks, left] = ["first", "new", "jwks", "jwks.new"].map(|name| folder.join(name));
+    create("RS256", &first, &jwks).done();
+    let before = fs::read(&jwks).unwrap();
+    fs::write(&left, "{").unwrap();
+    let refused = create("ES256", &new, &jwks);
+    let expected = "jwks.new exists, left by a run that was cut off: delete it, unless another one is under way";
+    assert!(refused.refused(4).ends_with(expected), "{refused:?}");
+    assert!(!new.exists() && fs::read(&jwks).unwrap() == before && fs::read(&left).unwrap() == b"{");
+    fs::remove_file(&left).unwrap();
+    create("ES256", &new, &jwks).done();
+}
+
+#[test]
 fn a_file_that_is_no_key_set_is_one_clear_line() {
     let folder = folder("no-keys");
     let [jwks, secret] = ["jwks.json", "secret.json"].map(|name| folder.join(name));

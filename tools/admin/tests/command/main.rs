@@ -4,6 +4,7 @@
 
 mod keys;
 mod operator;
+mod relay;
 mod sessions;
 mod tables;
 mod usage;

@@ -115,7 +115,7 @@ async fn one_session_is_ended_once() {
     let ended = operator.store.session(user.id, one.id).await.unwrap().unwrap().ended.unwrap();
     assert_eq!(ended.cause, EndCause::Revoked);
     assert_eq!(operator.json(&end), [json!({"ended": 0})]);
-    assert_eq!(operator.run(&end).done(), "no session of \"alice\" was left to end\n");
+    assert_eq!(operator.run(&end).done(), format!("session {} of \"alice\" had ended already\n", one.id));
     assert_eq!(operator.store.session(user.id, one.id).await.unwrap().unwrap().ended, Some(ended));
     assert_eq!(operator.store.session(user.id, other.id).await.unwrap(), Some(other));
 }
@@ -125,15 +125,18 @@ async fn all_sessions_are_ended_and_nobody_elses() {
     let operator = Operator::start().await;
     let (user, other) = (operator.user("alice").await, operator.user("bob").await);
     keep(&operator, [(); 6].map(|()| session(&user))).await;
-    let [expired, other] = keep(&operator, [expired(&user), session(&other)]).await;
-    let all = operator.run(&["session", "end", "alice", "--all", "--yes", "--page-size", "3"]);
-    assert_eq!(all.done(), "6 sessions of \"alice\" ended\n");
+    let [_, others] = keep(&operator, [expired(&user), session(&other)]).await;
+    let end = ["session", "end", "alice", "--all", "--yes"];
+    assert_eq!(operator.run(&end).done(), "all sessions of \"alice\" ended\n");
     let listed = operator.json(&["session", "list", "alice"]);
-    assert_eq!(listed.iter().filter(|row| row["cause"] == "revoked").count(), 6);
-    for untouched in [expired, other] {
-        let found = operator.store.session(untouched.user_id, untouched.id).await.unwrap();
-        assert_eq!(found, Some(untouched));
-    }
+    assert_eq!(listed.iter().filter(|row| row["cause"] == "revoked").count(), 7);
+    assert_eq!(operator.kept("bob").await, other);
+    assert_eq!(row(&operator.json(&["session", "list", "bob"]), &others)["state"], "alive");
+
+    let [begun_since] = keep(&operator, [session(&operator.kept("alice").await)]).await;
+    assert_eq!(row(&operator.json(&["session", "list", "alice"]), &begun_since)["state"], "alive");
+    assert_eq!(operator.json(&end), [json!({"ended": "all"})]);
+    assert_eq!(row(&operator.json(&["session", "list", "alice"]), &begun_since)["state"], "ended");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,8 @@ use auth_password::hasher::{Hasher, Parameters, Verdict};
 use auth_password::password::Password;
 use serde_json::{Value, json};
 
-use crate::operator::{Operator, PASSWORD};
+use crate::operator::{Answer, Operator, PASSWORD, command};
+use crate::relay::denying;
 use crate::sessions::session;
 
 /// Whether this is the password that the name has.
@@ -92,6 +93,22 @@ async fn a_deleted_user_leaves_nothing_but_the_name() {
     assert_eq!(operator.kept("bob").await, other);
     assert_eq!(operator.store.sessions(other.id, None).await.unwrap().items.len(), 1);
     operator.run_with(&["user", "add", "alice"], PASSWORD).done();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_failed_goes_on_when_it_is_repeated() {
+    let operator = Operator::start().await;
+    let user = operator.user("alice").await;
+    for _ in 0..2 {
+        operator.store.create_session(&session(&user)).await.unwrap();
+    }
+    let endpoint = denying("BatchWriteItem", &operator.endpoint);
+    let delete = ["user", "delete", "alice", "--yes"];
+    let denied = Answer::of(command(&delete).args(["--endpoint", &endpoint]), "");
+    assert!(denied.refused(1).contains("may not do BatchWriteItem"), "{denied:?}");
+    assert_eq!(operator.kept("alice").await, user, "whose sessions are found by the name");
+    assert_eq!(operator.json(&delete), [json!({"deleted": user.id, "name": "alice", "sessions": 2})]);
+    assert!(operator.store.sessions(user.id, None).await.unwrap().items.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
