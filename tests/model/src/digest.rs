@@ -2,7 +2,7 @@
 //! the state was reached.
 
 use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{DefaultHasher, Hash as _};
 
 use auth_core::session::{Child, Session};
 

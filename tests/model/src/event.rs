@@ -78,7 +78,7 @@ pub(crate) struct Request {
     pub(crate) sent: u64,
     pub(crate) arrived: u64,
     pub(crate) instant: u64,
-    idle_by: u64,
+    pub(crate) idle_by: u64,
 }
 
 /// Since a token was copied: the tokens that the owner has used, and the event by which there were two.

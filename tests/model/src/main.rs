@@ -69,17 +69,17 @@ fn at_random(arguments: &Arguments) -> Broken {
             workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err("a search panicked".into())));
         joined.collect::<Result<Vec<Option<Failure>>, Box<dyn std::error::Error + Send + Sync>>>()
     })?;
-    Ok(tell(arguments, failures.into_iter().flatten().min_by_key(|failure| failure.seed)))
+    Ok(tell(arguments, failures.iter().flatten().min_by_key(|failure| failure.seed)))
 }
 
 fn over_the_wire(arguments: &Arguments) -> Broken {
     let (rigs, engine) = (Rigs::new()?, Engine::start()?);
     let mut seeds = arguments.seed..arguments.seed + arguments.histories;
-    Ok(tell(arguments, seeds.find_map(|seed| rigs.try_seed(seed, || engine.table()))))
+    Ok(tell(arguments, seeds.find_map(|seed| rigs.try_seed(seed, || engine.table())).as_ref()))
 }
 
-fn tell(arguments: &Arguments, failure: Option<Failure>) -> bool {
-    match &failure {
+fn tell(arguments: &Arguments, failure: Option<&Failure>) -> bool {
+    match failure {
         None => println!("{} histories, none broken", arguments.histories),
         Some(failure) => {
             println!("{}", failure.story);

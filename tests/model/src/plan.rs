@@ -13,6 +13,7 @@ const WAITS: [u32; 14] = [1, 2, 4, 5, 9, 11, 51, 61, 80, 91, 121, 600, 3_600, 72
 
 /// What may happen in a history.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a kind of event by itself")]
 pub struct Plan {
     /// Which of [`WINDOWS`].
     pub window: usize,
@@ -86,7 +87,7 @@ impl Plan {
                 87..89 => return Step::GiveUp { client: at(rng, self.cast.clients.into()) },
                 89 if requests > 0 => return Step::Lose { request: at(rng, requests) },
                 90..92 if answers > 0 => return Step::Miss { answer: at(rng, answers) },
-                92..98 => return self.wait(requests + operations + answers > 0, rng),
+                92..98 => return wait(requests + operations + answers > 0, rng),
                 98 if self.changes => return Step::Change(change(rng)),
                 98 if self.restores => {
                     return Step::Change(if rng.once_in(2) { Change::BackUp } else { Change::Restore });
@@ -110,23 +111,17 @@ impl Plan {
         let odd = if self.faults && rng.once_in(8) { rng.choose(&odd) } else { None };
         odd.unwrap_or(Fate::Done)
     }
+}
 
-    /// Most waits are short while something is under way, which a longer one would end.
-    fn wait(&self, busy: bool, rng: &mut Rng) -> Step {
-        let (short, _) = WAITS.split_at(5);
-        let seconds = if busy && !rng.once_in(4) { rng.choose(short) } else { rng.choose(&WAITS) };
-        Step::Wait { seconds: seconds.unwrap_or(1) }
-    }
+/// Most waits are short while something is under way, which a longer one would end.
+fn wait(busy: bool, rng: &mut Rng) -> Step {
+    let (short, _) = WAITS.split_at(5);
+    let seconds = if busy && !rng.once_in(4) { rng.choose(short) } else { rng.choose(&WAITS) };
+    Step::Wait { seconds: seconds.unwrap_or(1) }
 }
 
 fn change(rng: &mut Rng) -> Change {
-    let changes = [
-        Change::Logout,
-        Change::Disable,
-        Change::Password,
-        Change::Delete,
-        Change::Scope { less: true },
-        Change::Scope { less: false },
-    ];
+    let changes =
+        [Change::Logout, Change::Disable, Change::Password, Change::Delete, Change::LessScope, Change::WholeScope];
     rng.choose(&changes).unwrap_or(Change::Logout)
 }

@@ -11,8 +11,8 @@ use auth_core::time::{Clock, UnixTime};
 use refresh::App;
 use refresh::config::Config;
 
-use crate::gate::Gate;
 use crate::event::Lives;
+use crate::gate::Gate;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 

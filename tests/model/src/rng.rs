@@ -1,4 +1,4 @@
-//! A small repeatable generator (SplitMix64), so that a seed names a history for good.
+//! A small repeatable generator (`SplitMix64`), so that a seed names a history for good.
 
 /// A sequence of numbers.
 #[derive(Clone, Debug)]

@@ -9,11 +9,11 @@ use crate::plan::{Plan, WINDOWS};
 use crate::rig::Rig;
 use crate::rng::Rng;
 use crate::step::Step;
-use crate::table::{Memory, Table};
+use crate::table::Table;
 use crate::world::{Cast, World};
 
 /// The rigs that histories run on, one for each window.
-pub struct Rigs([Rig; 3]);
+pub struct Rigs(Vec<Rig>);
 
 /// A history that breaks a promise.
 #[derive(Clone, Debug)]
@@ -35,25 +35,15 @@ impl Rigs {
     ///
     /// [`ConfigError`]: not with these windows.
     pub fn new() -> Result<Self, ConfigError> {
-        let [none, short, long] = WINDOWS.map(|seconds| Rig::new(Duration::from_secs(seconds)));
-        Ok(Self([none?, short?, long?]))
-    }
-
-    /// The one for a plan.
-    pub fn of(&self, plan: &Plan) -> &Rig {
-        let [none, short, long] = &self.0;
-        match plan.window {
-            0 => none,
-            1 => short,
-            _ => long,
-        }
+        let rigs = WINDOWS.iter().map(|seconds| Rig::new(Duration::from_secs(*seconds)));
+        rigs.collect::<Result<_, _>>().map(Self)
     }
 
     /// Runs the history of a seed on a table; `Some` if it breaks a promise.
     pub fn try_seed<T: Table>(&self, seed: u64, table: impl Fn() -> T) -> Option<Failure> {
         let mut rng = Rng::new(seed);
         let plan = Plan::draw(&mut rng);
-        let rig = self.of(&plan);
+        let rig = self.0.get(plan.window)?;
         let (steps, violation) = run(rig, &plan, &mut rng, seed, table())?;
         Some(explain(rig, plan.cast, seed, steps, violation, &table))
     }

@@ -3,6 +3,7 @@
 
 /// What the scheduler does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "members are places in lists, or seconds")]
 pub enum Step {
     /// A client of the owner's sends the token that its storage holds.
     Send { client: u8, scope: Asked },
@@ -69,8 +70,10 @@ pub enum Change {
     Disable,
     /// The password changes: the floor rises.
     Password,
-    /// The user loses, or gets back, a part of the scope.
-    Scope { less: bool },
+    /// The user loses a part of the scope.
+    LessScope,
+    /// The user gets it back.
+    WholeScope,
     /// The session's item is deleted, with its user or because it was over.
     Delete,
     /// The table is backed up.

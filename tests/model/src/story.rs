@@ -34,14 +34,6 @@ impl Story {
         self.names.entry(token.to_owned()).or_insert_with(|| format!("T{number}")).clone()
     }
 
-    pub(crate) fn who(&self, sender: Sender) -> String {
-        match sender {
-            Sender::Owner(client) => format!("client {client}"),
-            Sender::Thief => "the thief".to_owned(),
-            Sender::Stranger => "a stranger".to_owned(),
-        }
-    }
-
     pub(crate) fn verdict(&mut self, verdict: &Verdict) -> String {
         match verdict {
             Verdict::Granted { token, scope, .. } => format!("{} for \"{scope}\"", self.token(token)),
@@ -49,21 +41,29 @@ impl Story {
             Verdict::Again => "come again".to_owned(),
         }
     }
+}
 
-    pub(crate) fn operation(&self, operation: &Operation, reply: &Reply) -> String {
-        let what = match operation {
-            Operation::ReadUser => "reads the user",
-            Operation::Write(Write::Rotate { .. }) => "would rotate",
-            Operation::Write(Write::Fork { .. }) => "would fork",
-            Operation::Write(Write::End(_)) => "would end the session",
-        };
-        let outcome = match reply {
-            Reply::Written(Written::Done(_)) => ", written",
-            Reply::Written(Written::Refused(_)) => ", refused",
-            Reply::User(_) | Reply::Fault => "",
-        };
-        format!("{what}{outcome}")
+pub(crate) fn who(sender: Sender) -> String {
+    match sender {
+        Sender::Owner(client) => format!("client {client}"),
+        Sender::Thief => "the thief".to_owned(),
+        Sender::Stranger => "a stranger".to_owned(),
     }
+}
+
+pub(crate) fn describe(operation: &Operation, reply: &Reply) -> String {
+    let what = match operation {
+        Operation::ReadUser => "reads the user",
+        Operation::Write(Write::Rotate { .. }) => "would rotate",
+        Operation::Write(Write::Fork { .. }) => "would fork",
+        Operation::Write(Write::End(_)) => "would end the session",
+    };
+    let outcome = match reply {
+        Reply::Written(Written::Done(_)) => ", written",
+        Reply::Written(Written::Refused(_)) => ", refused",
+        Reply::User(_) | Reply::Fault => "",
+    };
+    format!("{what}{outcome}")
 }
 
 impl Fate {
@@ -85,8 +85,8 @@ impl Change {
             Self::Logout => "the owner signs out",
             Self::Disable => "the user is disabled",
             Self::Password => "the password changes",
-            Self::Scope { less: true } => "the user loses a part of the scope",
-            Self::Scope { less: false } => "the user has the whole scope",
+            Self::LessScope => "the user loses a part of the scope",
+            Self::WholeScope => "the user has the whole scope",
             Self::Delete => "the session is deleted",
             Self::BackUp => "the table is backed up",
             Self::Restore => "the table is restored",

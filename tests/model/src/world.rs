@@ -26,7 +26,7 @@ use crate::gate::{Operation, Reply};
 use crate::reference::Reference;
 use crate::rig::{ABSOLUTE, IDLE, Rig};
 use crate::step::{Asked, Change, Fate, Step};
-use crate::story::Story;
+use crate::story::{Story, describe, who};
 use crate::table::Table;
 
 /// When every history begins.
@@ -235,13 +235,13 @@ impl<'a, T: Table> World<'a, T> {
     fn dispatch(&mut self, sender: Sender, token: String, scope: Asked) -> usize {
         let id = self.next;
         self.next += 1;
-        let who = match sender {
+        let from = match sender {
             Sender::Owner(_) => Who::Owner,
             Sender::Thief => Who::Thief,
             Sender::Stranger => Who::Stranger,
         };
-        self.reference.sent(id, who, &token);
-        self.tell(|story| format!("{} sends {} as #{id}{}", story.who(sender), story.token(&token), asked(scope)));
+        self.reference.sent(id, from, &token);
+        self.tell(|story| format!("{} sends {} as #{id}{}", who(sender), story.token(&token), asked(scope)));
         self.requests.push(Message { id, since: self.now, sender, token, scope, immortal: false });
         id
     }
@@ -249,7 +249,7 @@ impl<'a, T: Table> World<'a, T> {
     fn give_up(&mut self, client: u8) {
         let Some(at) = self.awaited.iter().position(|(of, _)| *of == client) else { return };
         let (_, id) = self.awaited.remove(at);
-        self.tell(|story| format!("{} gives up on #{id}", story.who(Sender::Owner(client))));
+        self.tell(|_| format!("{} gives up on #{id}", who(Sender::Owner(client))));
     }
 
     fn copy(&mut self) {
@@ -335,7 +335,7 @@ impl<'a, T: Table> World<'a, T> {
         let Some((ticket, id, operation)) = self.rig.gate.peek(operation) else { return Ok(()) };
         let is_done = !matches!(fate, Fate::Fault | Fate::CrashBefore);
         let reply = if is_done { self.carry_out(&operation) } else { Reply::Fault };
-        self.tell(|story| format!("#{id} {}: {}", story.operation(&operation, &reply), fate.describe()));
+        self.tell(|_| format!("#{id} {}: {}", describe(&operation, &reply), fate.describe()));
         self.remember(id, &reply);
         let before = START + ABSOLUTE;
         if self.table.session().is_some_and(|session| session.expires_at != before) {
@@ -381,7 +381,9 @@ impl<'a, T: Table> World<'a, T> {
     pub(crate) fn digest(&mut self) -> u64 {
         let mut hasher = DefaultHasher::new();
         let session = self.table.session();
-        session.iter().for_each(|session| self.names.session(session, &mut hasher));
+        if let Some(session) = &session {
+            self.names.session(session, &mut hasher);
+        }
         let names = &self.names;
         let mut message = |it: &Message| {
             (it.id, it.since, it.sender == Sender::Thief, names.token(&it.token)).hash(&mut hasher);
@@ -472,6 +474,12 @@ impl<'a, T: Table> World<'a, T> {
         }
     }
 
+    fn limit(&mut self, scope: &str) {
+        self.user.ver += 1;
+        self.user.scope = words(scope);
+        self.reference.scope_is(scope);
+    }
+
     fn change(&mut self, change: Change) {
         match change {
             Change::Logout => {
@@ -488,12 +496,8 @@ impl<'a, T: Table> World<'a, T> {
                 self.user.floor = self.user.ver;
                 self.reference.ended();
             }
-            Change::Scope { less } => {
-                let scope = if less { LESS_SCOPE } else { SCOPE };
-                self.user.ver += 1;
-                self.user.scope = words(scope);
-                self.reference.scope_is(scope);
-            }
+            Change::LessScope => self.limit(LESS_SCOPE),
+            Change::WholeScope => self.limit(SCOPE),
             Change::Delete => {
                 self.table.delete_session();
                 self.reference.ended();
