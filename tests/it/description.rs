@@ -71,10 +71,11 @@ impl Path {
     }
 
     fn matches(&self, path: &str) -> bool {
-        let (mut expected, mut actual) = (self.template.split('/'), path.split('/'));
-        let fits = |expected: &str, actual: &str| expected == actual || expected.starts_with('{') && !actual.is_empty();
-        expected.by_ref().zip(actual.by_ref()).all(|(expected, actual)| fits(expected, actual))
-            && self.template.split('/').count() == path.split('/').count()
+        let (expected, actual) = (self.template.split('/'), path.split('/'));
+        let fits = |(expected, actual): (&str, &str)| {
+            expected == actual || expected.starts_with('{') && !actual.is_empty() // a parameter
+        };
+        expected.clone().count() == actual.clone().count() && expected.zip(actual).all(fits)
     }
 
     fn answer(&self, method: &Method, status: u16) -> Option<&Described> {

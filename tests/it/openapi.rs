@@ -167,9 +167,9 @@ fn all_of_its_components_are_used() {
 #[tokio::test(flavor = "multi_thread")]
 async fn its_bounds_are_those_of_the_code() {
     let api = Api::start().await;
-    let is_malformed = async |name: &str, value: &str| {
+    let is_malformed = async |name: &str, value: &Value| {
         let mut login = json!({"username": "demo", "password": api.password});
-        login[name] = value.into();
+        login[name] = value.clone();
         api.post("/login", &login).await.json()["error"] == "invalid_request"
     };
     let schema = |name: &str| &OPENAPI["components"]["schemas"]["Login"]["properties"][name];
@@ -178,7 +178,7 @@ async fn its_bounds_are_those_of_the_code() {
             |keyword: &str| schema(name)[keyword].as_u64().and_then(|bound| usize::try_from(bound).ok()).unwrap();
         let (least, most) = (bound("minLength"), bound("maxLength"));
         for (length, expected) in [(least - 1, true), (least, false), (most, false), (most + 1, true)] {
-            assert_eq!(is_malformed(name, &"x".repeat(length)).await, expected, "{name} of {length}");
+            assert_eq!(is_malformed(name, &"x".repeat(length).into()).await, expected, "{name} of {length}");
         }
     }
     for (name, text) in [
@@ -194,7 +194,13 @@ async fn its_bounds_are_those_of_the_code() {
         ("device", "\u{a0}\u{1f4f1}"),
     ] {
         let valid = validator(schema(name)).is_valid(&text.into());
-        assert_eq!(is_malformed(name, text).await, !valid, "{name} {text:?}");
+        assert_eq!(is_malformed(name, &text.into()).await, !valid, "{name} {text:?}");
+    }
+    for name in ["username", "password", "device", "scope"] {
+        for other in [json!(null), json!(1), json!([])] {
+            let valid = validator(schema(name)).is_valid(&other);
+            assert_eq!(is_malformed(name, &other).await, !valid, "{name} {other}");
+        }
     }
     let longest = &OPENAPI["components"]["headers"]["RetryAfter"]["schema"]["maximum"];
     assert_eq!(*longest, LONGEST_DELAY.as_secs());

