@@ -59,7 +59,7 @@ pub enum Violation {
 }
 
 /// How long things live.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Lives {
     /// How long after a rotation the token before it is answered with the same successor.
     pub window: u64,

@@ -10,10 +10,9 @@ use crate::event::{Copied, Lives, Request, Verdict, Violation, Who};
 pub const SKEW: u64 = 10_000;
 
 /// What has happened so far, as far as promises depend on it.
+#[derive(Default)]
 pub struct Reference {
-    window: u64,
-    rest: u64,
-    idle: u64,
+    lives: Lives,
     expires: u64,
     /// No refresh can have pushed the idle expiry beyond the one, and it cannot be before the other.
     pub(crate) idle_bounds: (u64, u64),
@@ -36,25 +35,10 @@ pub struct Reference {
 impl Reference {
     /// A login.
     pub fn new(lives: Lives, token: &str, scope: &str, instant: u64) -> Self {
-        let Lives { window, rest, idle, absolute } = lives;
-        Self {
-            window,
-            rest,
-            idle,
-            expires: instant + absolute,
-            idle_bounds: (instant + idle, instant + idle),
-            scopes: vec![(0, words(scope))],
-            event: 0,
-            requests: BTreeMap::new(),
-            previous: None,
-            restored: false,
-            known: BTreeMap::from([(token.to_owned(), instant)]),
-            dead: BTreeMap::new(),
-            ended: None,
-            promised: true,
-            copied: None,
-            refreshed: BTreeMap::new(),
-        }
+        let (idle_bounds, scopes) = ((instant + lives.idle, instant + lives.idle), vec![(0, words(scope))]);
+        let known = BTreeMap::from([(token.to_owned(), instant)]);
+        let expires = instant + lives.absolute;
+        Self { lives, expires, idle_bounds, scopes, known, promised: true, ..Self::default() }
     }
 
     /// A request is sent. A thief's, like a second holder's, ends what is promised to the owner.
@@ -70,7 +54,7 @@ impl Reference {
         let Some(request) = self.requests.get_mut(&id) else { return };
         (request.arrived, request.instant, request.idle_by) = (self.event, instant, self.idle_bounds.1 + SKEW);
         if instant <= request.idle_by {
-            self.idle_bounds.1 = self.idle_bounds.1.max(instant + SKEW + self.idle);
+            self.idle_bounds.1 = self.idle_bounds.1.max(instant + SKEW + self.lives.idle);
         }
         self.promised &= request.who != Who::Thief;
     }
@@ -143,7 +127,7 @@ impl Reference {
         exp: u64,
         scope: &BTreeSet<String>,
     ) -> Result<(), Violation> {
-        let lenient = if token == request.token { self.rest } else { self.window };
+        let lenient = if token == request.token { self.lives.rest } else { self.lives.window };
         let since = self.known.get(token).map(|since| request.instant.saturating_sub(*since));
         let too_late = |event: Option<u64>| event.is_some_and(|event| event < request.arrived);
         let found_out = self.copied.as_ref().and_then(|copied| copied.found_out);
@@ -166,10 +150,9 @@ impl Reference {
 
     /// A token led to another: it is the last one used, and what was handed out before its successors is dead.
     fn used(&mut self, request: &Request, token: &str, instant: u64) {
-        let earliest = request.instant.saturating_sub(SKEW) + self.idle;
+        let earliest = request.instant.saturating_sub(SKEW) + self.lives.idle;
         self.idle_bounds.0 = self.idle_bounds.0.max(earliest);
-        let was_dead = self.dead.contains_key(&request.token);
-        if was_dead {
+        if self.dead.contains_key(&request.token) {
             self.dead.entry(token.to_owned()).or_insert(self.event);
         } else if self.previous.as_ref() != Some(&request.token) {
             let others = self.known.keys().filter(|known| **known != request.token && *known != token);
@@ -180,7 +163,8 @@ impl Reference {
         self.known.entry(token.to_owned()).or_insert(instant);
         // Whoever comes within the window of the other is given the other's successor: as good as another copy.
         let other = if request.who == Who::Owner { Who::Thief } else { Who::Owner };
-        let near = |instant: &u64| self.window > 0 && instant.abs_diff(request.instant) < self.window + SKEW;
+        let Lives { window, .. } = self.lives;
+        let near = |instant: &u64| window > 0 && instant.abs_diff(request.instant) < window + SKEW;
         if self.refreshed.get(&other).is_some_and(near) && self.copied.is_some() {
             self.copied();
         }
