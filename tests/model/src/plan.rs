@@ -9,7 +9,7 @@ use crate::world::{Cast, World};
 pub const WINDOWS: [u64; 3] = [0, 10, 60];
 
 /// Times that go by, in seconds: around a request's life, the windows, the rests, the lives of sessions.
-const WAITS: [u32; 14] = [1, 2, 4, 5, 9, 11, 51, 61, 80, 91, 121, 600, 3_600, 72_000];
+const WAITS: [u32; 14] = [1, 2, 4, 5, 9, 11, 51, 61, 80, 91, 121, 600, 3_600, 7_100];
 
 /// What may happen in a history.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +87,7 @@ impl Plan {
                 87..89 => return Step::GiveUp { client: at(rng, self.cast.clients.into()) },
                 89 if requests > 0 => return Step::Lose { request: at(rng, requests) },
                 90..92 if answers > 0 => return Step::Miss { answer: at(rng, answers) },
-                92..98 => return wait(requests + operations + answers > 0, rng),
+                92..98 => return wait(world, rng),
                 98 if self.changes => return Step::Change(change(rng)),
                 98 if self.restores => {
                     return Step::Change(if rng.once_in(2) { Change::BackUp } else { Change::Restore });
@@ -113,10 +113,17 @@ impl Plan {
     }
 }
 
-/// Most waits are short while something is under way, which a longer one would end.
-fn wait(busy: bool, rng: &mut Rng) -> Step {
+/// Most waits are short while something is under way, which a longer one would end. Some go to about the end of the
+/// session's time.
+fn wait<T: Table>(world: &World<'_, T>, rng: &mut Rng) -> Step {
     let (short, _) = WAITS.split_at(5);
-    let seconds = if busy && !rng.once_in(4) { rng.choose(short) } else { rng.choose(&WAITS) };
+    let (requests, operations, answers) = world.counts();
+    if rng.once_in(12) {
+        let around = u32::try_from(rng.below(100)).unwrap_or_default();
+        return Step::Wait { seconds: (world.seconds_left() + around).saturating_sub(80) };
+    }
+    let is_short = requests + operations + answers > 0 && !rng.once_in(4);
+    let seconds = if is_short { rng.choose(short) } else { rng.choose(&WAITS) };
     Step::Wait { seconds: seconds.unwrap_or(1) }
 }
 

@@ -22,8 +22,8 @@ const FOREIGN_KEY: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
 pub(crate) const SKEWS: [i64; 3] = [0, 5_000, -5_000];
 
 /// Sessions live shorter than in production, so that histories see their ends.
-pub(crate) const IDLE: Duration = Duration::from_hours(24);
-pub(crate) const ABSOLUTE: Duration = Duration::from_hours(60);
+pub(crate) const IDLE: Duration = Duration::from_hours(2);
+pub(crate) const ABSOLUTE: Duration = Duration::from_hours(3);
 const ACCESS: Duration = Duration::from_mins(10);
 
 /// What histories run on; set back before each.

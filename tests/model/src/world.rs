@@ -172,6 +172,12 @@ impl<'a, T: Table> World<'a, T> {
         Ok(())
     }
 
+    /// What is left of the session's time, at most.
+    pub(crate) fn seconds_left(&self) -> u32 {
+        let left = (START + ABSOLUTE).since(UnixTime::from_millis(self.now));
+        u32::try_from(left.as_secs()).unwrap_or_default()
+    }
+
     /// How many requests, operations and answers there are to choose among.
     pub(crate) fn counts(&self) -> (usize, usize, usize) {
         (self.requests.len(), self.rig.gate.len(), self.answers.len())
