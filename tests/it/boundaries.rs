@@ -57,7 +57,7 @@ fn each_heavy_dependency_has_one_home() {
         ("serde_dynamo", vec!["auth-dynamodb"]),
         ("argon2", vec!["auth-password"]),
         ("jsonwebtoken", vec!["auth-core", "bench"]),
-        ("dynoxide-rs", vec!["admin", "local", "tests"]),
+        ("dynoxide-rs", vec!["admin", "local", "model", "tests"]),
         ("tracing-subscriber", vec!["auth-log"]),
     ];
     let metadata = metadata();

@@ -1,6 +1,7 @@
 //! `POST /refresh` and `POST /oauth/token`: a refresh token for the next access token.
 
 pub mod config;
+pub mod table;
 
 mod request;
 
@@ -26,19 +27,20 @@ use auth_http::response::{self, OAuthCode, Response};
 
 use crate::config::Config;
 use crate::request::RefreshRequest;
+use crate::table::Table;
 
-/// The function and what it holds.
-pub struct App {
+/// The function and what it holds. Its table is DynamoDB's, or that of a model which searches for what could go wrong.
+pub struct App<T = Store> {
     config: Config,
-    store: Store,
+    table: T,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
-impl App {
+impl<T: Table> App<T> {
     /// Sets the function up.
-    pub fn new(config: Config, store: Store, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { config, store, clock, entropy }
+    pub fn new(config: Config, table: T, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { config, table, clock, entropy }
     }
 
     async fn refresh(&self, request: &Request) -> Result<Response, Refusal> {
@@ -64,7 +66,7 @@ impl App {
             if self.clock.now() > deadline {
                 return Err(Refusal::Late);
             }
-            let answer = self.store.write_session(presented.user_id(), presented.session_id(), &write).await?;
+            let answer = self.table.write_session(presented.user_id(), presented.session_id(), &write).await?;
             match rotation.resume(answer) {
                 Step::Write(next) => write = next,
                 Step::Over(outcome) => {
@@ -76,7 +78,7 @@ impl App {
     }
 
     async fn user(&self, presented: &Presented) -> Result<Option<User>, Refusal> {
-        Ok(self.store.user(presented.user_id()).await?)
+        Ok(self.table.user(presented.user_id()).await?)
     }
 }
 
@@ -116,7 +118,7 @@ fn narrowed_scope(asked: &RefreshRequest, session: &Session, user: &User) -> Res
     }
 }
 
-impl Function for App {
+impl<T: Table> Function for App<T> {
     fn browsers(&self) -> &Browsers {
         &self.config.browsers
     }

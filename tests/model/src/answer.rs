@@ -1,0 +1,25 @@
+//! What a client reads in an answer.
+
+use auth_http::response::Response;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use crate::event::Verdict;
+
+/// Reads an answer of the handler; `None` for one that it should not give.
+pub(crate) fn read(response: &Response) -> Option<Verdict> {
+    let body: Value = serde_json::from_slice(response.body()).ok()?;
+    let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+    match (response.status().as_u16(), text("error").as_deref()) {
+        (200, None) => {
+            let payload = text("access_token")?.split('.').nth(1).map(str::to_owned)?;
+            let claims: Value = serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+            let scope = claims.get("scope")?.as_str()?.to_owned();
+            Some(Verdict::Granted { token: text("refresh_token")?, exp: claims.get("exp")?.as_u64()?, scope })
+        }
+        (400, Some("invalid_grant")) => Some(Verdict::Refused),
+        (400, Some("invalid_scope")) | (503, None) => Some(Verdict::Again),
+        _ => None,
+    }
+}

@@ -1,0 +1,34 @@
+//! Many runs on as many threads as there are cores. Each has its seed, so the order in which they end changes nothing.
+
+use std::num::NonZero;
+use std::panic::resume_unwind;
+use std::thread;
+
+/// What `run` gives for each seed below `count`, in the order of the seeds.
+pub fn each<T: Send>(count: u64, run: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = count.div_ceil(u64::try_from(threads).unwrap_or(1)).max(1);
+    let run = &run;
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..count.div_ceil(share))
+            .map(|worker| {
+                let seeds = worker * share..count.min((worker + 1) * share);
+                scope.spawn(move || seeds.map(run).collect::<Vec<T>>())
+            })
+            .collect();
+        let done = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        done.flatten().collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_seed_once_and_in_order() {
+        for count in [0, 1, 2, 3, 17] {
+            assert_eq!(each(count, |seed| seed), (0..count).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Every history of a small kind, the shortest first.
+//!
+//! A state is kept as the steps that lead to it, and visited by taking them again; of the states that were seen, a digest
+//! is kept. So the memory is bounded by some hundred bytes a state.
+
+use std::collections::HashSet;
+
+use crate::event::Violation;
+use crate::rig::Rig;
+use crate::step::{Asked, Change, Fate, Step};
+use crate::table::Memory;
+use crate::world::{Cast, World};
+
+/// What the actors may do in a small history.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Requests that the owner sends in all.
+    pub owner: usize,
+    /// Requests that the thief sends in all, after one copy; none, and there is no thief.
+    pub thief: usize,
+    /// Requests of the owner's under way at a time.
+    pub in_flight: usize,
+    /// Whether requests and answers are lost, given up on, and instances die.
+    pub losses: bool,
+    /// Whether the owner signs out.
+    pub logout: bool,
+    /// How often time goes by.
+    pub waits: usize,
+    /// How long, in seconds.
+    pub seconds: &'static [u32],
+}
+
+/// The small kinds: what they are called, the window in seconds, the bounds.
+pub const KINDS: [(&str, u64, Bounds); 4] = [
+    ("two requests in flight", 0, TWO_REQUESTS),
+    ("two requests in flight", 10, TWO_REQUESTS),
+    ("owner and thief, three requests each", 0, TWO_ACTORS),
+    ("owner and thief, three requests each", 10, TWO_ACTORS),
+];
+
+const TWO_REQUESTS: Bounds =
+    Bounds { owner: 3, thief: 0, in_flight: 2, losses: true, logout: false, waits: 2, seconds: &[11, 91] };
+const TWO_ACTORS: Bounds =
+    Bounds { owner: 3, thief: 3, in_flight: 1, losses: false, logout: false, waits: 3, seconds: &[5, 91] };
+
+/// What a search found.
+#[derive(Debug)]
+pub struct Explored {
+    /// How many states there are.
+    pub states: usize,
+    /// How many steps led from one to another.
+    pub steps: usize,
+    /// The longest history, in steps.
+    pub depth: usize,
+    /// The shortest history that breaks a promise, as a dialogue.
+    pub broken: Option<(Violation, String)>,
+}
+
+const CAST: Cast = Cast { clients: 1, private: false };
+const SEED: u64 = 1;
+
+/// Visits every state within the bounds.
+pub fn explore(rig: &Rig, bounds: &Bounds) -> Explored {
+    let mut seen = HashSet::new();
+    let mut level: Vec<Vec<Step>> = vec![Vec::new()];
+    let mut explored = Explored { states: 1, steps: 0, depth: 0, broken: None };
+    while !level.is_empty() {
+        let mut next = Vec::new();
+        for path in level {
+            for step in possible(rig, bounds, &path) {
+                explored.steps += 1;
+                let mut path = path.clone();
+                path.push(step);
+                let mut world = World::new(rig, CAST, Memory::default(), SEED, false);
+                if let Some(violation) = path.iter().find_map(|step| take(&mut world, *step).err()) {
+                    explored.broken = Some((violation, tell(rig, &path)));
+                    return explored;
+                }
+                if seen.insert((world.digest(), left(bounds, &path))) {
+                    explored.states += 1;
+                    next.push(path);
+                }
+            }
+        }
+        explored.depth += usize::from(!next.is_empty());
+        level = next;
+    }
+    explored
+}
+
+fn take(world: &mut World<'_, Memory>, step: Step) -> Result<(), Violation> {
+    world.step(step)?;
+    world.serve_reads()
+}
+
+fn tell(rig: &Rig, path: &[Step]) -> String {
+    let mut world = World::new(rig, CAST, Memory::default(), SEED, true);
+    let _ = path.iter().try_for_each(|step| take(&mut world, *step));
+    world.into_story()
+}
+
+/// What is left of the bounds: it belongs to the state.
+fn left(bounds: &Bounds, path: &[Step]) -> [usize; 4] {
+    let count = |is: fn(&Step) -> bool| path.iter().filter(|step| is(step)).count();
+    [
+        bounds.owner.saturating_sub(count(|step| matches!(step, Step::Send { .. }))),
+        bounds.thief.saturating_sub(count(|step| matches!(step, Step::Steal { .. }))),
+        bounds.waits.saturating_sub(count(|step| matches!(step, Step::Wait { .. }))),
+        usize::from(bounds.logout).saturating_sub(count(|step| matches!(step, Step::Change(_)))),
+    ]
+}
+
+/// The steps that can follow.
+fn possible(rig: &Rig, bounds: &Bounds, path: &[Step]) -> Vec<Step> {
+    let mut world = World::new(rig, CAST, Memory::default(), SEED, false);
+    let _ = path.iter().try_for_each(|step| take(&mut world, *step));
+    let [owner, thief, waits, logout] = left(bounds, path);
+    let (requests, operations, answers) = world.counts();
+    let (can_send, can_give_up) = world.client_can();
+    let small = |count: usize| 0..u8::try_from(count).unwrap_or(u8::MAX);
+    let mut steps = Vec::new();
+    if can_send && owner > 0 && world.under_way(false) < bounds.in_flight {
+        steps.push(Step::Send { client: 0, scope: Asked::All });
+    }
+    for request in small(requests) {
+        steps.push(Step::Arrive { request, instance: 0 });
+    }
+    for operation in small(operations) {
+        steps.push(Step::Serve { operation, fate: Fate::Done });
+    }
+    for answer in small(answers) {
+        steps.push(Step::Hear { answer });
+    }
+    if bounds.losses {
+        steps.extend(small(requests).map(|request| Step::Lose { request }));
+        steps.extend(
+            small(operations).flat_map(|operation| {
+                [Fate::CrashBefore, Fate::CrashAfter].map(|fate| Step::Serve { operation, fate })
+            }),
+        );
+        steps.extend(small(answers).map(|answer| Step::Miss { answer }));
+        steps.extend(can_give_up.then_some(Step::GiveUp { client: 0 }));
+    }
+    if bounds.thief > 0 {
+        steps.extend((world.stolen() == 0).then_some(Step::Copy));
+        if thief > 0 && world.under_way(true) == 0 {
+            steps.extend(small(world.stolen()).map(|token| Step::Steal { token }));
+        }
+    }
+    if waits > 0 && !matches!(path.last(), Some(Step::Wait { .. })) {
+        steps.extend(bounds.seconds.iter().map(|seconds| Step::Wait { seconds: *seconds }));
+    }
+    if logout > 0 {
+        steps.push(Step::Change(Change::Logout));
+    }
+    steps
+}

@@ -1,0 +1,585 @@
+//! All that a history happens to: clients, network, instances, table, time.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+
+use auth_core::id::{SessionId, UserId};
+use auth_core::login::LoginName;
+use auth_core::refresh_token::Nonce;
+use auth_core::rotation::{Write, Written};
+use auth_core::scope::{Roles, Scope};
+use auth_core::session::{Child, End, EndCause, Session};
+use auth_core::time::UnixTime;
+use auth_core::user::{Status, User};
+use auth_http::function::Function as _;
+use auth_http::request::Request;
+use auth_http::response::Response;
+use serde_json::json;
+
+use crate::answer;
+use crate::digest::Names;
+use crate::event::{Verdict, Violation, Who};
+use crate::gate::{Operation, Reply};
+use crate::reference::Reference;
+use crate::rig::{ABSOLUTE, IDLE, Rig};
+use crate::step::{Asked, Change, Fate, Step};
+use crate::story::{Story, describe, who};
+use crate::table::Table;
+
+/// When every history begins.
+pub(crate) const START: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+/// How long the network holds a request or an answer, and an instance works on one: a request's life each.
+const LIFE: u64 = 10_000;
+
+/// How long traffic stops for a table that is restored, in seconds: more than a request's life.
+const RESTORE: u32 = 11;
+
+/// So many requests of the owner's are under way at most: the children that a session keeps are one more.
+const IN_FLIGHT: usize = 3;
+
+pub(crate) const USER: UserId = UserId::from_bytes([1; 16]);
+pub(crate) const SESSION: SessionId = SessionId::from_bytes([2; 16]);
+const SCOPE: &str = "a b";
+const LESS_SCOPE: &str = "a";
+const MORE_SCOPE: &str = "a b c";
+
+/// Who takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Cast {
+    /// Clients of the owner's.
+    pub clients: u8,
+    /// Whether each keeps what it receives for itself: nothing is promised to them.
+    pub private: bool,
+}
+
+/// Whose request it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sender {
+    Owner(u8),
+    Thief,
+    Stranger,
+}
+
+/// A request that was sent, or its answer on the way back.
+#[derive(Clone)]
+struct Message {
+    id: usize,
+    /// Since when it has been where it is.
+    since: u64,
+    sender: Sender,
+    token: String,
+    scope: Asked,
+    /// Whether the network delivers it however late.
+    immortal: bool,
+}
+
+/// A request that an instance works on.
+struct Running<'a> {
+    message: Message,
+    future: Pin<Box<dyn Future<Output = Response> + 'a>>,
+}
+
+/// A history under way.
+pub struct World<'a, T> {
+    rig: &'a Rig,
+    cast: Cast,
+    pub(crate) table: T,
+    reference: Reference,
+    user: User,
+    now: u64,
+    requests: Vec<Message>,
+    running: BTreeMap<usize, Running<'a>>,
+    answers: Vec<(Message, Verdict)>,
+    /// What clients keep; all share the first unless they are private. Nothing, once they were told that it is over.
+    storages: Vec<Option<String>>,
+    awaited: Vec<(u8, usize)>,
+    stolen: Vec<String>,
+    backup: Option<(Session, User)>,
+    next: usize,
+    repeated: u8,
+    /// What each running request was told by the table, as a digest.
+    told: BTreeMap<usize, u64>,
+    names: Names,
+    story: Option<Story>,
+}
+
+impl<'a, T: Table> World<'a, T> {
+    /// A login, and nothing since.
+    pub fn new(rig: &'a Rig, cast: Cast, mut table: T, seed: u64, tell: bool) -> Self {
+        rig.time.store(START.millis(), Ordering::Relaxed);
+        rig.gate.reset();
+        rig.entropy.restart(seed);
+        let user = user();
+        let session = session(rig);
+        let token = rig.keys.seal(USER, SESSION, 0, &session.newest.nonce).to_string();
+        let mut names = Names::default();
+        names.learn(&token, 0);
+        names.meet(&session);
+        table.put_user(&user);
+        table.put_session(&session);
+        let mut reference = Reference::new(rig.lives, &token, SCOPE, START.millis());
+        if cast.private {
+            reference.promise_nothing();
+        }
+        let storages = vec![Some(token); if cast.private { cast.clients.into() } else { 1 }];
+        Self {
+            rig,
+            cast,
+            table,
+            reference,
+            user,
+            now: START.millis(),
+            requests: Vec::new(),
+            running: BTreeMap::new(),
+            answers: Vec::new(),
+            storages,
+            awaited: Vec::new(),
+            stolen: Vec::new(),
+            backup: None,
+            next: 0,
+            repeated: 0,
+            told: BTreeMap::new(),
+            names,
+            story: tell.then(Story::default),
+        }
+    }
+
+    /// Takes one step.
+    ///
+    /// # Errors
+    ///
+    /// The [`Violation`] that it leads to.
+    pub fn step(&mut self, step: Step) -> Result<(), Violation> {
+        match step {
+            Step::Send { client, scope } => self.send(client, scope),
+            Step::GiveUp { client } => self.give_up(client),
+            Step::Copy => self.copy(),
+            Step::Steal { token } => self.steal(token),
+            Step::Forge { generation } => self.forge(generation),
+            Step::Arrive { request, instance } => return self.arrive(request.into(), instance.into()),
+            Step::Lose { request } => self.lose(request.into()),
+            Step::Echo { request } => self.echo(request.into()),
+            Step::Serve { operation, fate } => return self.serve(operation.into(), fate),
+            Step::Hear { answer } => self.hear(answer.into()),
+            Step::Miss { answer } => self.miss(answer.into()),
+            Step::Wait { seconds } => self.wait(seconds),
+            Step::Change(change) => self.change(change),
+        }
+        Ok(())
+    }
+
+    /// What is left of the session's time, at most.
+    pub(crate) fn seconds_left(&self) -> u32 {
+        let left = (START + ABSOLUTE).since(UnixTime::from_millis(self.now));
+        u32::try_from(left.as_secs()).unwrap_or_default()
+    }
+
+    /// How many requests, operations and answers there are to choose among.
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
+        (self.requests.len(), self.rig.gate.len(), self.answers.len())
+    }
+
+    /// Whether a client of the owner's still has a token.
+    pub fn is_signed_in(&self, client: u8) -> bool {
+        self.storages.get(if self.cast.private { client.into() } else { 0 }).is_some_and(Option::is_some)
+    }
+
+    /// How many tokens the thief has, by copying and by refreshing.
+    pub fn stolen(&self) -> usize {
+        self.stolen.len()
+    }
+
+    /// What a client of the owner's can do now: send, give up.
+    pub(crate) fn client_can(&self) -> (bool, bool) {
+        (self.storages.first().is_some_and(Option::is_some), !self.awaited.is_empty())
+    }
+
+    /// How many requests of the owner's, or of the thief's, are under way.
+    pub(crate) fn under_way(&self, thief: bool) -> usize {
+        let answers = self.answers.iter().map(|(message, _)| message);
+        let messages = self.requests.iter().chain(self.running.values().map(|running| &running.message)).chain(answers);
+        messages.filter(|message| matches!(message.sender, Sender::Owner(_)) != thief && !message.immortal).count()
+    }
+
+    /// Lets reads of the user through: nothing that is searched exhaustively changes the user.
+    pub(crate) fn serve_reads(&mut self) -> Result<(), Violation> {
+        while let Some(at) = self.rig.gate.position(|operation| matches!(operation, Operation::ReadUser)) {
+            self.serve(at, Fate::Done)?;
+        }
+        Ok(())
+    }
+
+    /// What happened, for people.
+    pub fn into_story(self) -> String {
+        self.story.map(Story::into_text).unwrap_or_default()
+    }
+
+    fn tell(&mut self, line: impl FnOnce(&mut Story) -> String) {
+        let seconds = (self.now - START.millis()) / 1000;
+        if let Some(story) = &mut self.story {
+            story.tell(seconds, line);
+        }
+    }
+
+    fn storage(&mut self, client: u8) -> Option<&mut Option<String>> {
+        self.storages.get_mut(if self.cast.private { client.into() } else { 0 })
+    }
+
+    fn send(&mut self, client: u8, scope: Asked) {
+        if client >= self.cast.clients || self.under_way(false) >= IN_FLIGHT {
+            return;
+        }
+        let Some(token) = self.storage(client).and_then(|storage| storage.clone()) else { return };
+        let id = self.dispatch(Sender::Owner(client), token, scope);
+        self.awaited.push((client, id));
+    }
+
+    fn dispatch(&mut self, sender: Sender, token: String, scope: Asked) -> usize {
+        let id = self.next;
+        self.next += 1;
+        let from = match sender {
+            Sender::Owner(_) => Who::Owner,
+            Sender::Thief => Who::Thief,
+            Sender::Stranger => Who::Stranger,
+        };
+        self.reference.sent(id, from, &token);
+        self.tell(|story| format!("{} sends {} as #{id}{}", who(sender), story.token(&token), asked(scope)));
+        self.requests.push(Message { id, since: self.now, sender, token, scope, immortal: false });
+        id
+    }
+
+    fn give_up(&mut self, client: u8) {
+        let Some(at) = self.awaited.iter().position(|(of, _)| *of == client) else { return };
+        let (_, id) = self.awaited.remove(at);
+        self.tell(|_| format!("{} gives up on #{id}", who(Sender::Owner(client))));
+    }
+
+    fn copy(&mut self) {
+        let Some(Some(token)) = self.storages.first().cloned() else { return };
+        self.tell(|story| format!("the thief copies {}", story.token(&token)));
+        self.stolen.push(token);
+        self.reference.copied();
+    }
+
+    fn steal(&mut self, token: u8) {
+        let Some(token) = self.stolen.iter().rev().nth(token.into()).cloned() else { return };
+        if self.under_way(true) < IN_FLIGHT {
+            self.dispatch(Sender::Thief, token, Asked::All);
+        }
+    }
+
+    /// A token as it should be, but for the key that makes its MAC.
+    fn forge(&mut self, generation: u8) {
+        let nonce = Nonce::from_bytes([generation; 16]);
+        let token = self.rig.foreign_keys.seal(USER, SESSION, generation.into(), &nonce).to_string();
+        if self.under_way(true) < IN_FLIGHT {
+            self.dispatch(Sender::Stranger, token, Asked::All);
+        }
+    }
+
+    fn arrive(&mut self, request: usize, instance: usize) -> Result<(), Violation> {
+        let Some(app) = self.rig.apps.get(instance) else { return Ok(()) };
+        if request >= self.requests.len() {
+            return Ok(());
+        }
+        let mut message = self.requests.remove(request);
+        message.since = self.now;
+        let id = message.id;
+        self.tell(|_| format!("#{id} arrives at instance {instance}"));
+        self.reference.arrived(id, self.now);
+        let event = event(&message, self.now);
+        let future = Box::pin(app.answer(Request::from_event(&event)));
+        self.running.insert(id, Running { message, future });
+        self.run(id)
+    }
+
+    /// Lets an instance go on until it waits for the table, or answers.
+    fn run(&mut self, id: usize) -> Result<(), Violation> {
+        let Some(running) = self.running.get_mut(&id) else { return Ok(()) };
+        self.rig.gate.run(id);
+        let Poll::Ready(response) = running.future.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+            return Ok(());
+        };
+        let Some(Running { mut message, .. }) = self.running.remove(&id) else { return Ok(()) };
+        self.rig.gate.forget(id);
+        let verdict = answer::read(&response).ok_or(Violation::OddAnswer)?;
+        if let Verdict::Granted { token, .. } = &verdict {
+            let generation = self.rig.keys.open(token).map_or(u32::MAX, |token| token.generation());
+            self.names.learn(token, generation);
+        }
+        self.told.remove(&id);
+        self.tell(|story| format!("#{id} is answered: {}", story.verdict(&verdict)));
+        let answered = self.reference.answered(id, &verdict, self.now);
+        message.since = self.now;
+        self.answers.push((message, verdict));
+        answered
+    }
+
+    fn lose(&mut self, request: usize) {
+        if request < self.requests.len() {
+            let id = self.requests.remove(request).id;
+            self.tell(|_| format!("#{id} is lost on its way"));
+        }
+    }
+
+    fn echo(&mut self, request: usize) {
+        let Some(message) = self.requests.get(request) else { return };
+        let echo = Message { id: self.next, immortal: true, ..message.clone() };
+        self.next += 1;
+        self.reference.promise_nothing();
+        self.reference.sent(echo.id, Who::Owner, &echo.token);
+        let (id, of) = (echo.id, message.id);
+        self.tell(|_| format!("the network keeps a copy of #{of}, as #{id}"));
+        self.requests.push(echo);
+    }
+
+    fn serve(&mut self, operation: usize, fate: Fate) -> Result<(), Violation> {
+        let Some((ticket, id, operation)) = self.rig.gate.peek(operation) else { return Ok(()) };
+        let is_done = !matches!(fate, Fate::Fault | Fate::CrashBefore);
+        let reply = if is_done { self.carry_out(&operation) } else { Reply::Fault };
+        self.tell(|_| format!("#{id} {}: {}", describe(&operation, &reply), fate.describe()));
+        self.remember(id, &reply);
+        let before = START + ABSOLUTE;
+        if self.table.session().is_some_and(|session| session.expires_at != before) {
+            return Err(Violation::ExpiryMoved);
+        }
+        if let Some(disagreement) = self.table.disagreement() {
+            self.tell(|_| disagreement);
+            return Err(Violation::TablesDisagree);
+        }
+        match fate {
+            Fate::DoneAndRepeated if self.repeated < 2 => {
+                self.repeated += 1;
+                return Ok(());
+            }
+            Fate::Done | Fate::DoneAndRepeated => self.rig.gate.reply(ticket, reply),
+            Fate::Fault | Fate::DoneAndFault => self.rig.gate.reply(ticket, Reply::Fault),
+            Fate::CrashBefore | Fate::CrashAfter => {
+                self.kill(id);
+                return Ok(());
+            }
+        }
+        self.repeated = 0;
+        self.run(id)
+    }
+
+    fn remember(&mut self, id: usize, reply: &Reply) {
+        let mut hasher = DefaultHasher::new();
+        self.told.get(&id).hash(&mut hasher);
+        match reply {
+            Reply::Written(Written::Done(session) | Written::Refused(Some(session))) => {
+                matches!(reply, Reply::Written(Written::Done(_))).hash(&mut hasher);
+                self.names.meet(session);
+                self.names.session(session, &mut hasher);
+            }
+            Reply::Written(Written::Refused(None)) => "gone".hash(&mut hasher),
+            Reply::User(_) => "user".hash(&mut hasher),
+            Reply::Fault => "fault".hash(&mut hasher),
+        }
+        self.told.insert(id, hasher.finish());
+    }
+
+    /// The same for two states of which nothing different can follow.
+    pub(crate) fn digest(&mut self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        let session = self.table.session();
+        if let Some(session) = &session {
+            self.names.session(session, &mut hasher);
+        }
+        let names = &self.names;
+        let mut message = |it: &Message| {
+            (it.id, it.since, it.sender == Sender::Thief, names.token(&it.token)).hash(&mut hasher);
+        };
+        self.requests.iter().for_each(&mut message);
+        self.running.values().for_each(|running| message(&running.message));
+        for (it, verdict) in &self.answers {
+            (it.id, it.since, names.token(&it.token)).hash(&mut hasher);
+            names.verdict(verdict, &mut hasher);
+        }
+        let name = |token: &Option<String>| token.as_ref().map(|token| names.token(token));
+        let storages: Vec<_> = self.storages.iter().map(name).collect();
+        let stolen: Vec<_> = self.stolen.iter().map(|token| names.token(token)).collect();
+        (self.now, &self.told, storages, stolen, &self.awaited, self.next).hash(&mut hasher);
+        (self.requests.len(), self.running.len()).hash(&mut hasher);
+        names.reference(&self.reference, &mut hasher);
+        hasher.finish()
+    }
+
+    fn carry_out(&mut self, operation: &Operation) -> Reply {
+        match operation {
+            Operation::Write(write) => Reply::Written(self.table.write(write)),
+            Operation::ReadUser => Reply::User(self.table.user()),
+        }
+    }
+
+    fn kill(&mut self, id: usize) {
+        self.told.remove(&id);
+        self.running.remove(&id);
+        self.rig.gate.forget(id);
+    }
+
+    fn hear(&mut self, answer: usize) {
+        if answer >= self.answers.len() {
+            return;
+        }
+        let (message, verdict) = self.answers.remove(answer);
+        let id = message.id;
+        self.tell(|_| format!("#{id}'s answer arrives"));
+        match (message.sender, verdict) {
+            (Sender::Thief, Verdict::Granted { token, .. }) => self.stolen.push(token),
+            (Sender::Thief | Sender::Stranger, _) => {}
+            (Sender::Owner(client), verdict) => {
+                let Some(at) = self.awaited.iter().position(|awaited| *awaited == (client, id)) else { return };
+                self.awaited.remove(at);
+                self.keep(client, &verdict);
+            }
+        }
+    }
+
+    /// An honest client keeps the highest generation that it receives, and signs in again only when it is told to.
+    fn keep(&mut self, client: u8, verdict: &Verdict) {
+        let keys = &self.rig.keys;
+        let generation = |token: &str| keys.open(token).map(|token| token.generation()).ok();
+        let Some(storage) = self.storages.get_mut(if self.cast.private { client.into() } else { 0 }) else { return };
+        match verdict {
+            Verdict::Granted { token, .. } => {
+                let held = storage.as_deref().and_then(generation);
+                if storage.is_some() && generation(token) > held {
+                    *storage = Some(token.clone());
+                }
+            }
+            Verdict::Refused => *storage = None,
+            Verdict::Again => {}
+        }
+    }
+
+    fn miss(&mut self, answer: usize) {
+        if answer < self.answers.len() {
+            let (message, _) = self.answers.remove(answer);
+            self.tell(|_| format!("#{}'s answer is lost", message.id));
+        }
+    }
+
+    fn wait(&mut self, seconds: u32) {
+        self.now += u64::from(seconds) * 1000;
+        self.rig.time.store(self.now, Ordering::Relaxed);
+        self.tell(|_| format!("{seconds} s go by"));
+        let now = self.now;
+        let lives = |message: &Message| message.immortal || now - message.since <= LIFE;
+        self.requests.retain(lives);
+        self.answers.retain(|(message, _)| lives(message));
+        let late: Vec<usize> =
+            self.running.iter().filter(|(_, it)| now - it.message.since > LIFE).map(|(id, _)| *id).collect();
+        for id in late {
+            self.tell(|_| format!("#{id} times out at its instance"));
+            self.kill(id);
+        }
+    }
+
+    fn limit(&mut self, scope: &str) {
+        self.user.ver += 1;
+        self.user.scope = words(scope);
+        self.reference.scope_is(scope);
+    }
+
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::Logout => {
+                let end = End { cause: EndCause::Logout, at: UnixTime::from_millis(self.now) };
+                self.table.write(&Write::End(end));
+                self.reference.ended();
+            }
+            Change::Disable => {
+                self.user.status = Status::Disabled;
+                self.reference.ended();
+            }
+            Change::Password => {
+                self.user.ver += 1;
+                self.user.floor = self.user.ver;
+                self.reference.ended();
+            }
+            Change::LessScope => self.limit(LESS_SCOPE),
+            Change::WholeScope => self.limit(SCOPE),
+            Change::Delete => {
+                self.table.delete_session();
+                self.reference.ended();
+            }
+            Change::BackUp => self.backup = self.table.session().map(|session| (session, self.user.clone())),
+            Change::Restore => {
+                let Some((session, user)) = self.backup.clone() else { return };
+                // A table is restored as a new one, and traffic is stopped while the functions are pointed to it: what was
+                // under way has come to its end.
+                self.wait(RESTORE);
+                self.table.put_session(&session);
+                self.reference.scope_is(user.scope.as_str());
+                self.reference.restored();
+                self.user = user;
+            }
+        }
+        self.table.put_user(&self.user);
+        self.tell(|_| change.describe().to_owned());
+    }
+}
+
+fn event(message: &Message, now: u64) -> serde_json::Value {
+    let scope = match message.scope {
+        Asked::All => None,
+        Asked::Less => Some(LESS_SCOPE),
+        Asked::More => Some(MORE_SCOPE),
+    };
+    json!({
+        "resource": "/refresh",
+        "httpMethod": "POST",
+        "headers": {"content-type": "application/json"},
+        "body": json!({"refresh_token": message.token, "scope": scope}).to_string(),
+        "requestContext": {"requestTimeEpoch": now},
+    })
+}
+
+fn asked(scope: Asked) -> &'static str {
+    match scope {
+        Asked::All => "",
+        Asked::Less => ", for less scope",
+        Asked::More => ", for more scope",
+    }
+}
+
+fn user() -> User {
+    User {
+        id: USER,
+        login_name: LoginName::from_canonical("owner".to_owned()),
+        status: Status::Active,
+        ver: 1,
+        floor: 0,
+        roles: Roles::default(),
+        scope: words(SCOPE),
+    }
+}
+
+fn words(scope: &str) -> Scope {
+    Scope::parse(scope).unwrap_or_default()
+}
+
+fn session(rig: &Rig) -> Session {
+    let nonce = Nonce::random(rig.entropy.as_ref()).unwrap_or_else(|_| Nonce::from_bytes([0; 16]));
+    Session {
+        user_id: USER,
+        id: SESSION,
+        client_id: "app".to_owned(),
+        scope: words(SCOPE),
+        device: None,
+        network: None,
+        ver: 1,
+        created_at: START,
+        previous: None,
+        newest: Child { generation: 0, nonce, made_at: START },
+        earlier: Vec::new(),
+        idle_expires_at: START + IDLE,
+        expires_at: START + ABSOLUTE,
+        ended: None,
+    }
+}
