@@ -78,6 +78,7 @@ pub(crate) struct Request {
     pub(crate) sent: u64,
     pub(crate) arrived: u64,
     pub(crate) instant: u64,
+    pub(crate) lives_until: u64,
     pub(crate) idle_by: u64,
 }
 

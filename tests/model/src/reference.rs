@@ -44,7 +44,8 @@ impl Reference {
     /// A request is sent. A thief's, like a second holder's, ends what is promised to the owner.
     pub fn sent(&mut self, id: usize, who: Who, token: &str) {
         self.event += 1;
-        let request = Request { who, token: token.to_owned(), sent: self.event, arrived: 0, instant: 0, idle_by: 0 };
+        let (token, sent) = (token.to_owned(), self.event);
+        let request = Request { who, token, sent, arrived: 0, instant: 0, lives_until: 0, idle_by: 0 };
         self.requests.insert(id, request);
     }
 
@@ -52,7 +53,8 @@ impl Reference {
     pub fn arrived(&mut self, id: usize, instant: u64) {
         self.event += 1;
         let Some(request) = self.requests.get_mut(&id) else { return };
-        (request.arrived, request.instant, request.idle_by) = (self.event, instant, self.idle_bounds.1 + SKEW);
+        (request.arrived, request.instant) = (self.event, instant);
+        (request.lives_until, request.idle_by) = (self.idle_bounds.0, self.idle_bounds.1 + SKEW);
         if instant <= request.idle_by {
             self.idle_bounds.1 = self.idle_bounds.1.max(instant + SKEW + self.lives.idle);
         }
@@ -103,8 +105,11 @@ impl Reference {
         match verdict {
             Verdict::Again => return Ok(()),
             Verdict::Refused => {
-                let in_time = instant + SKEW < self.idle_bounds.0.min(self.expires);
-                if self.promised && request.who == Who::Owner && self.ended.is_none() && in_time {
+                // About the end of its time, a session is over for one clock and not for another.
+                if instant + SKEW >= request.lives_until.min(self.expires) {
+                    return Ok(());
+                }
+                if self.promised && request.who == Who::Owner && self.ended.is_none() {
                     return Err(Violation::FalseLogout);
                 }
             }
