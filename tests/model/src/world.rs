@@ -64,6 +64,16 @@ pub(crate) enum Sender {
     Stranger,
 }
 
+impl Sender {
+    const fn who(self) -> Who {
+        match self {
+            Self::Owner(_) => Who::Owner,
+            Self::Thief => Who::Thief,
+            Self::Stranger => Who::Stranger,
+        }
+    }
+}
+
 /// A request that was sent, or its answer on the way back.
 #[derive(Clone)]
 struct Message {
@@ -241,12 +251,7 @@ impl<'a, T: Table> World<'a, T> {
     fn dispatch(&mut self, sender: Sender, token: String, scope: Asked) -> usize {
         let id = self.next;
         self.next += 1;
-        let from = match sender {
-            Sender::Owner(_) => Who::Owner,
-            Sender::Thief => Who::Thief,
-            Sender::Stranger => Who::Stranger,
-        };
-        self.reference.sent(id, from, &token);
+        self.reference.sent(id, sender.who(), &token);
         self.tell(|story| format!("{} sends {} as #{id}{}", who(sender), story.token(&token), asked(scope)));
         self.requests.push(Message { id, since: self.now, sender, token, scope, immortal: false });
         id
@@ -331,7 +336,7 @@ impl<'a, T: Table> World<'a, T> {
         let echo = Message { id: self.next, immortal: true, ..message.clone() };
         self.next += 1;
         self.reference.promise_nothing();
-        self.reference.sent(echo.id, Who::Owner, &echo.token);
+        self.reference.sent(echo.id, echo.sender.who(), &echo.token);
         let (id, of) = (echo.id, message.id);
         self.tell(|_| format!("the network keeps a copy of #{of}, as #{id}"));
         self.requests.push(echo);
