@@ -15,9 +15,10 @@ use auth_core::issuer::Issuer;
 use auth_core::jwt::{Signer, Verifier};
 use auth_core::key::{ALGORITHMS, KeySet, SigningKey};
 use auth_core::login::LoginName;
+use auth_core::policy::SessionPolicy;
 use auth_core::refresh_token::Nonce;
 use auth_core::scope::{Roles, Scope};
-use auth_core::session::{Child, Session};
+use auth_core::session::Session;
 use auth_core::time::UnixTime;
 use auth_core::user::{Status, User};
 use aws_lc_rs::encoding::AsDer as _;
@@ -200,21 +201,11 @@ fn user() -> User {
 }
 
 fn session() -> Session {
+    let (id, nonce) = (SessionId::from_bytes([2; 16]), Nonce::from_bytes([0; 16]));
     Session {
-        user_id: UserId::from_bytes([1; 16]),
-        id: SessionId::from_bytes([2; 16]),
         client_id: "web".to_owned(),
         scope: Scope::parse("orders:read orders:write profile").unwrap(),
-        device: None,
-        network: None,
-        ver: 1,
-        created_at: NOW,
-        previous: None,
-        newest: Child { generation: 0, nonce: Nonce::from_bytes([0; 16]), made_at: NOW },
-        earlier: Vec::new(),
-        idle_expires_at: NOW + Duration::from_hours(24),
-        expires_at: NOW + Duration::from_hours(48),
-        ended: None,
+        ..Session::begin(UserId::from_bytes([1; 16]), id, nonce, &SessionPolicy::default(), NOW)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use auth_core::entropy::OsEntropy;
 use auth_core::id::{SessionId, UserId};
 use auth_core::login::LoginName;
+use auth_core::policy::SessionPolicy;
 use auth_core::refresh_token::Nonce;
 use auth_core::rotation::{Guard, Write, Written};
 use auth_core::scope::{Roles, Scope};
@@ -33,21 +34,16 @@ fn child(generation: u8) -> Child {
 }
 
 pub(crate) fn session() -> Session {
+    let (user_id, id) = (UserId::random(&OsEntropy).unwrap(), SessionId::random(&OsEntropy).unwrap());
     Session {
-        user_id: UserId::random(&OsEntropy).unwrap(),
-        id: SessionId::random(&OsEntropy).unwrap(),
         client_id: "app".to_owned(),
         scope: Scope::parse("a b").unwrap(),
         device: Some("phone \u{1f4f1}".to_owned()),
-        network: None,
         ver: u64::from(u32::MAX) + 1,
-        created_at: START,
-        previous: None,
         newest: child(1),
-        earlier: Vec::new(),
         idle_expires_at: START + HOUR,
         expires_at: START + 2 * HOUR,
-        ended: None,
+        ..Session::begin(user_id, id, nonce(0), &SessionPolicy::default(), START)
     }
 }
 

@@ -30,6 +30,14 @@ pub(crate) const WEEK: Duration = Duration::from_hours(7 * 24);
 /// Everything is open to a good token but for one route, so that functions are heard of methods that they do not have.
 const ROUTE_POLICY: &str = r#"{"routes":[{"method":"GET","path":"/me","all_scopes":["profile"]}]}"#;
 
+/// What opens a WebSocket (RFC 6455 §4.1).
+pub(crate) const HANDSHAKE: [(&str, &str); 4] = [
+    ("connection", "Upgrade"),
+    ("upgrade", "websocket"),
+    ("sec-websocket-version", "13"),
+    ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
+];
+
 /// Where an engine listens: the one that the environment names, or a new embedded one.
 pub(crate) async fn engine() -> String {
     if let Some(endpoint) = environment("DYNAMODB_ENDPOINT") {

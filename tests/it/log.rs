@@ -11,7 +11,7 @@ use serde_json::json;
 use tracing::Level;
 
 use crate::browser::Browser;
-use crate::harness::{Api, RESTED, Tokens, engine};
+use crate::harness::{Api, HANDSHAKE, RESTED, Tokens, engine};
 
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
@@ -42,14 +42,8 @@ async fn websocket() -> Tokens {
     api.login().await;
     api.wait(RESTED);
     let tokens = api.login().await;
-    let handshake = [
-        ("connection", "Upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ];
     for token in [tokens.access.clone(), format!("{}x", tokens.access)] {
-        api.send(Method::GET, &format!("/?access_token={token}"), &handshake, b"").await;
+        api.send(Method::GET, &format!("/?access_token={token}"), &HANDSHAKE, b"").await;
     }
     let narrow = json!({"username": "demo", "password": api.password, "scope": "notes"});
     let narrow = api.post("/login", &narrow).await.tokens();

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use auth_core::entropy::OsEntropy;
 use auth_core::id::{SessionId, UserId};
+use auth_core::policy::SessionPolicy;
 use auth_core::refresh_token::Nonce;
-use auth_core::scope::Scope;
-use auth_core::session::{Child, Session};
+use auth_core::session::Session;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -246,21 +246,7 @@ async fn a_lowered_limit_is_reached_by_and_by() {
 }
 
 fn old_session(user_id: UserId) -> Session {
-    let made_at = START.before(HOUR);
-    Session {
-        user_id,
-        id: SessionId::random(&OsEntropy).unwrap(),
-        client_id: "default".to_owned(),
-        scope: Scope::default(),
-        device: Some("old".to_owned()),
-        network: None,
-        ver: 1,
-        created_at: made_at,
-        previous: None,
-        newest: Child { generation: 0, nonce: Nonce::random(&OsEntropy).unwrap(), made_at },
-        earlier: Vec::new(),
-        idle_expires_at: START + WEEK,
-        expires_at: START + WEEK,
-        ended: None,
-    }
+    let (id, nonce) = (SessionId::random(&OsEntropy).unwrap(), Nonce::random(&OsEntropy).unwrap());
+    let begun = Session::begin(user_id, id, nonce, &SessionPolicy::default(), START.before(HOUR));
+    Session { client_id: "default".to_owned(), device: Some("old".to_owned()), ver: 1, ..begun }
 }

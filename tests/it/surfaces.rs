@@ -7,7 +7,7 @@ use local::surface::{Attachment, Payload, Surface};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Answer, Api, SECOND, engine};
+use crate::harness::{Answer, Api, HANDSHAKE, SECOND, engine};
 
 const HTTP_1: Surface = Surface::Http(Payload::One);
 const HTTP_2: Surface = Surface::Http(Payload::Two { simple: false });
@@ -96,13 +96,7 @@ async fn on_every_surface_a_kept_answer_is_right_for_other_routes_and_outlives_i
 
 /// The status of a handshake.
 async fn connect(api: &Api, query: &str, headers: &[(&str, &str)]) -> u16 {
-    let handshake = [
-        ("connection", "Upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-version", "13"),
-        ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ=="),
-    ];
-    let headers: Vec<_> = handshake.iter().chain(headers).copied().collect();
+    let headers: Vec<_> = HANDSHAKE.iter().chain(headers).copied().collect();
     api.send(Method::GET, &format!("/{query}"), &headers, b"").await.status.as_u16()
 }
 

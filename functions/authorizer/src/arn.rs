@@ -61,7 +61,8 @@ impl<'a> Target<'a> {
     }
 }
 
-fn is_name(text: &str) -> bool {
+/// Letters, digits, `-` and `_`: nothing that means something else in a policy or a URL.
+pub(crate) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 

@@ -3,6 +3,7 @@
 use auth_core::config::{ConfigError, Variables};
 use auth_core::jwt::Verifier;
 
+use crate::arn::is_name;
 use crate::policy::RoutePolicy;
 
 /// The configuration of `authorizer`.
@@ -43,7 +44,6 @@ fn policy(variables: &Variables<'_>) -> Result<RoutePolicy, ConfigError> {
 }
 
 fn parameter(variables: &Variables<'_>) -> Result<Option<String>, ConfigError> {
-    let is_name = |value: &str| value.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     variables.parsed("WEBSOCKET_TOKEN_PARAMETER", "the name of a query parameter, such as access_token", |value| {
         is_name(value).then(|| value.to_owned())
     })

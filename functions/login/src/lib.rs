@@ -15,7 +15,7 @@ use auth_core::login::Credentials;
 use auth_core::network::Network;
 use auth_core::refresh_token::Nonce;
 use auth_core::scope::Scope;
-use auth_core::session::{Child, Session};
+use auth_core::session::Session;
 use auth_core::time::{Clock, UnixTime};
 use auth_core::user::{Denial, User};
 use auth_dynamodb::error::StoreError;
@@ -127,22 +127,14 @@ impl App {
 
     fn new_session(&self, asked: &LoginRequest, user: &User, ver: u64, now: UnixTime) -> Result<Session, Refusal> {
         let entropy = self.entropy.as_ref();
-        let policy = &self.config.sessions;
+        let (id, nonce) = (SessionId::random(entropy)?, Nonce::random(entropy)?);
         Ok(Session {
-            user_id: user.id,
-            id: SessionId::random(entropy)?,
             client_id: self.config.client_id.clone(),
             scope: granted_scope(asked.scope.as_ref(), user)?,
             device: asked.device.clone(),
             network: asked.address.map(|address| Network::of(&self.config.refresh_keys, user.id, address)),
             ver,
-            created_at: now,
-            previous: None,
-            newest: Child { generation: 0, nonce: Nonce::random(entropy)?, made_at: now },
-            earlier: Vec::new(),
-            idle_expires_at: now + policy.idle(),
-            expires_at: now + policy.absolute(),
-            ended: None,
+            ..Session::begin(user.id, id, nonce, &self.config.sessions, now)
         })
     }
 

@@ -181,11 +181,11 @@ impl<'a> Variables<'a> {
     ///
     /// [`ConfigError`] naming the variables.
     pub fn session_policy(&self) -> Result<SessionPolicy, ConfigError> {
-        let day = Duration::from_hours(24);
-        let rest = self.seconds("REFRESH_REST_SECONDS", Duration::from_secs(90))?;
-        let window = self.seconds("REFRESH_WINDOW_SECONDS", Duration::from_secs(10))?;
-        let idle = self.seconds("REFRESH_IDLE_TTL_SECONDS", 30 * day)?;
-        let absolute = self.seconds("REFRESH_ABSOLUTE_TTL_SECONDS", 180 * day)?;
+        let default = SessionPolicy::default();
+        let rest = self.seconds("REFRESH_REST_SECONDS", default.rest())?;
+        let window = self.seconds("REFRESH_WINDOW_SECONDS", default.window())?;
+        let idle = self.seconds("REFRESH_IDLE_TTL_SECONDS", default.idle())?;
+        let absolute = self.seconds("REFRESH_ABSOLUTE_TTL_SECONDS", default.absolute())?;
         SessionPolicy::new(rest, window, idle, absolute, self.access_ttl()?)
             .map_err(|error| ConfigError::Contradiction(error.to_string()))
     }

@@ -72,9 +72,9 @@ mod tests {
     use crate::jwt::{LEEWAY, MAX_MINTED_LENGTH, Rejection, Verifier};
     use crate::key::ALGORITHMS;
     use crate::login::LoginName;
+    use crate::policy::SessionPolicy;
     use crate::refresh_token::Nonce;
     use crate::scope::Roles;
-    use crate::session::Child;
     use crate::test_keys;
     use crate::user::Status;
 
@@ -107,21 +107,13 @@ mod tests {
     }
 
     fn session(expires_at: UnixTime) -> Session {
+        let (id, nonce) = (SessionId::from_bytes([2; 16]), Nonce::from_bytes([0; 16]));
         Session {
-            user_id: UserId::from_bytes([1; 16]),
-            id: SessionId::from_bytes([2; 16]),
             client_id: "web".to_owned(),
             scope: Scope::parse("a b").unwrap(),
-            device: None,
-            network: None,
-            ver: 1,
-            created_at: NOW,
-            previous: None,
-            newest: Child { generation: 0, nonce: Nonce::from_bytes([0; 16]), made_at: NOW },
-            earlier: Vec::new(),
             idle_expires_at: expires_at,
             expires_at,
-            ended: None,
+            ..Session::begin(UserId::from_bytes([1; 16]), id, nonce, &SessionPolicy::default(), NOW)
         }
     }
 

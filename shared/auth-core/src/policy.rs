@@ -23,7 +23,7 @@ pub const LONGEST_WINDOW: Duration = Duration::from_secs(60);
 /// The lives of sessions and of their refresh tokens.
 ///
 /// Invariant: `rest >= window + 60 s`, `rest` is at most half an access token's life, `window <= 60 s` and
-/// `absolute >= idle`. Only [`SessionPolicy::new`] builds one.
+/// `absolute >= idle`. Only [`SessionPolicy::new`] builds another than the default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionPolicy {
     rest: Duration,
@@ -50,6 +50,14 @@ pub enum PolicyError {
     /// A session would end before it begins.
     #[error("REFRESH_IDLE_TTL_SECONDS must be at least ACCESS_TOKEN_TTL_SECONDS")]
     IdleTooShort,
+}
+
+/// What holds unless it is set otherwise: `rest` 90 s, `window` 10 s, idle 30 days, absolute 180 days.
+impl Default for SessionPolicy {
+    fn default() -> Self {
+        let day = Duration::from_hours(24);
+        Self { rest: Duration::from_secs(90), window: Duration::from_secs(10), idle: 30 * day, absolute: 180 * day }
+    }
 }
 
 impl SessionPolicy {

@@ -272,7 +272,6 @@ mod tests {
 
     use super::*;
     use crate::id::{SessionId, UserId};
-    use crate::scope::Scope;
 
     const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
     const SECOND: Duration = Duration::from_secs(1);
@@ -296,22 +295,7 @@ mod tests {
 
     /// A login at `NOW`: generation 0 with the nonce 0 is its only token.
     fn login() -> Session {
-        Session {
-            user_id: UserId::from_bytes([1; 16]),
-            id: SessionId::from_bytes([2; 16]),
-            client_id: "app".to_owned(),
-            scope: Scope::default(),
-            device: None,
-            network: None,
-            ver: 1,
-            created_at: NOW,
-            previous: None,
-            newest: child(0, 0, NOW),
-            earlier: Vec::new(),
-            idle_expires_at: NOW + IDLE,
-            expires_at: NOW + ABSOLUTE,
-            ended: None,
-        }
+        Session::begin(UserId::from_bytes([1; 16]), SessionId::from_bytes([2; 16]), nonce(0), &policy(), NOW)
     }
 
     fn token(child: &Child) -> Presented {

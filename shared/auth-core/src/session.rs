@@ -111,6 +111,26 @@ pub enum Judgement {
 }
 
 impl Session {
+    /// A session as a login starts it: one token, unused. Whose client's it is, and what it was granted, the caller fills in.
+    pub fn begin(user_id: UserId, id: SessionId, nonce: Nonce, policy: &SessionPolicy, now: UnixTime) -> Self {
+        Self {
+            user_id,
+            id,
+            client_id: String::new(),
+            scope: Scope::default(),
+            device: None,
+            network: None,
+            ver: 0,
+            created_at: now,
+            previous: None,
+            newest: Child { generation: 0, nonce, made_at: now },
+            earlier: Vec::new(),
+            idle_expires_at: now + policy.idle(),
+            expires_at: now + policy.absolute(),
+            ended: None,
+        }
+    }
+
     /// Judges a token that opened under a server key of ours.
     pub fn judge(&self, presented: &Presented, policy: &SessionPolicy, now: UnixTime) -> Judgement {
         if let Some(end) = &self.ended {
@@ -152,11 +172,6 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
     const MILLI: Duration = Duration::from_millis(1);
 
-    fn policy() -> SessionPolicy {
-        let s = Duration::from_secs;
-        SessionPolicy::new(s(90), s(10), s(2_592_000), s(15_552_000), s(600)).unwrap()
-    }
-
     fn nonce(byte: u8) -> Nonce {
         Nonce::from_bytes([byte; 16])
     }
@@ -167,27 +182,20 @@ mod tests {
 
     /// Token 4 was used; 5 and 6 are its children; the session lives for another hour.
     fn session(newest_made_at: UnixTime) -> Session {
+        let (user_id, id) = (UserId::from_bytes([1; 16]), SessionId::from_bytes([2; 16]));
         Session {
-            user_id: UserId::from_bytes([1; 16]),
-            id: SessionId::from_bytes([2; 16]),
-            client_id: "app".to_owned(),
-            scope: Scope::default(),
-            device: None,
-            network: None,
-            ver: 1,
-            created_at: NOW.before(Duration::from_hours(10)),
             previous: Some(nonce(4)),
             newest: child(6, newest_made_at),
             earlier: vec![child(5, NOW.before(Duration::from_hours(1)))],
             idle_expires_at: NOW + Duration::from_hours(1),
             expires_at: NOW + Duration::from_hours(2),
-            ended: None,
+            ..Session::begin(user_id, id, nonce(0), &SessionPolicy::default(), NOW.before(Duration::from_hours(10)))
         }
     }
 
     fn judge(session: &Session, generation: u8, now: UnixTime) -> Judgement {
         let presented = Presented::for_test(session.user_id, session.id, generation.into(), nonce(generation));
-        session.judge(&presented, &policy(), now)
+        session.judge(&presented, &SessionPolicy::default(), now)
     }
 
     #[test]
@@ -246,7 +254,7 @@ mod tests {
     fn the_nonce_decides_not_the_generation() {
         let session = session(NOW.before(Duration::from_mins(5)));
         let forgery = Presented::for_test(session.user_id, session.id, 6, nonce(99));
-        assert_eq!(session.judge(&forgery, &policy(), NOW), Judgement::Replayed { behind: 0 });
+        assert_eq!(session.judge(&forgery, &SessionPolicy::default(), NOW), Judgement::Replayed { behind: 0 });
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::{
     BillingMode, ContinuousBackupsDescription, KeySchemaElement, PointInTimeRecoveryStatus, SseStatus, SseType,
-    TableDescription, TableStatus, TimeToLiveDescription, TimeToLiveStatus,
+    TableDescription, TableStatus, TimeToLiveDescription,
 };
 
 use crate::error::StoreError;
 use crate::item::{PK, SK, TTL};
 use crate::store::Store;
+use crate::table::is_on;
 
 /// One property of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,10 +93,7 @@ fn keys(table: &TableDescription) -> Finding {
 }
 
 fn time_to_live(ttl: Option<&TimeToLiveDescription>) -> Finding {
-    let is_on = |ttl: &&TimeToLiveDescription| {
-        matches!(ttl.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
-    };
-    let attribute = ttl.filter(is_on).and_then(TimeToLiveDescription::attribute_name);
+    let attribute = ttl.filter(|ttl| is_on(ttl)).and_then(TimeToLiveDescription::attribute_name);
     let verdict = match attribute {
         Some(TTL) => Verdict::Good,
         Some(_) => Verdict::Wrong("turn it off for that attribute and on for \"ttl\": old sessions are never swept up"),
@@ -148,7 +146,7 @@ mod tests {
     use aws_sdk_dynamodb::types::builders::TableDescriptionBuilder;
     use aws_sdk_dynamodb::types::{
         AttributeDefinition, BillingModeSummary, ContinuousBackupsStatus, KeyType, PointInTimeRecoveryDescription,
-        ScalarAttributeType, SseDescription,
+        ScalarAttributeType, SseDescription, TimeToLiveStatus,
     };
 
     use super::*;

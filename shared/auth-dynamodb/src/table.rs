@@ -5,8 +5,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::client::Waiters as _;
 use aws_sdk_dynamodb::operation::create_table::CreateTableError;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveSpecification,
-    TimeToLiveStatus,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TimeToLiveDescription,
+    TimeToLiveSpecification, TimeToLiveStatus,
 };
 
 use crate::error::{Reason, StoreError};
@@ -63,8 +63,7 @@ impl Store {
     async fn has_ttl(&self) -> Result<bool, StoreError> {
         let described = self.client.describe_time_to_live().table_name(&self.table).send().await;
         let described = described.map_err(|error| StoreError::from_sdk("DescribeTimeToLive", &error))?;
-        let status = described.time_to_live_description.and_then(|description| description.time_to_live_status);
-        Ok(matches!(status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)))
+        Ok(described.time_to_live_description.as_ref().is_some_and(is_on))
     }
 
     async fn expire_by_ttl(&self) -> Result<(), StoreError> {
@@ -78,6 +77,11 @@ impl Store {
             .map(drop)
             .map_err(|error| StoreError::from_sdk("UpdateTimeToLive", &error))
     }
+}
+
+/// Whether time-to-live is on, or being turned on.
+pub(crate) fn is_on(ttl: &TimeToLiveDescription) -> bool {
+    matches!(ttl.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
 }
 
 fn text_attribute(name: &str) -> Result<AttributeDefinition, StoreError> {

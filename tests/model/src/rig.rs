@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use auth_core::config::{ConfigError, Variables};
 use auth_core::entropy::{Entropy, NoEntropy, SeededEntropy};
+use auth_core::policy::SessionPolicy;
 use auth_core::refresh_token::RefreshKeys;
 use auth_core::time::{Clock, UnixTime};
 use refresh::App;
@@ -35,6 +36,7 @@ pub struct Rig {
     pub(crate) gate: Gate,
     pub(crate) time: Arc<AtomicU64>,
     pub(crate) entropy: Arc<Restartable>,
+    pub(crate) policy: SessionPolicy,
     pub(crate) lives: Lives,
 }
 
@@ -99,6 +101,7 @@ impl Rig {
             [window, rest, IDLE, ABSOLUTE].map(|life| u64::try_from(life.as_millis()).unwrap_or(u64::MAX));
         let lives = Lives { window, rest, idle, absolute };
         let foreign_keys = Variables::new(&|_| Some(format!("1:{FOREIGN_KEY}"))).refresh_keys()?;
-        Ok(Self { apps, keys: variables.refresh_keys()?, foreign_keys, gate, time, entropy, lives })
+        let (keys, policy) = (variables.refresh_keys()?, variables.session_policy()?);
+        Ok(Self { apps, keys, foreign_keys, gate, time, entropy, policy, lives })
     }
 }

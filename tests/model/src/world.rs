@@ -11,7 +11,7 @@ use auth_core::login::LoginName;
 use auth_core::refresh_token::Nonce;
 use auth_core::rotation::{Write, Written};
 use auth_core::scope::{Roles, Scope};
-use auth_core::session::{Child, End, EndCause, Session};
+use auth_core::session::{End, EndCause, Session};
 use auth_core::time::UnixTime;
 use auth_core::user::{Status, User};
 use auth_http::function::Function as _;
@@ -24,7 +24,7 @@ use crate::digest::Names;
 use crate::event::{Verdict, Violation, Who};
 use crate::gate::{Operation, Reply};
 use crate::reference::Reference;
-use crate::rig::{ABSOLUTE, IDLE, Rig};
+use crate::rig::{ABSOLUTE, Rig};
 use crate::step::{Asked, Change, Fate, Step};
 use crate::story::{Story, describe, who};
 use crate::table::Table;
@@ -572,19 +572,9 @@ fn words(scope: &str) -> Scope {
 fn session(rig: &Rig) -> Session {
     let nonce = Nonce::random(rig.entropy.as_ref()).unwrap_or_else(|_| Nonce::from_bytes([0; 16]));
     Session {
-        user_id: USER,
-        id: SESSION,
         client_id: "app".to_owned(),
         scope: words(SCOPE),
-        device: None,
-        network: None,
         ver: 1,
-        created_at: START,
-        previous: None,
-        newest: Child { generation: 0, nonce, made_at: START },
-        earlier: Vec::new(),
-        idle_expires_at: START + IDLE,
-        expires_at: START + ABSOLUTE,
-        ended: None,
+        ..Session::begin(USER, SESSION, nonce, &rig.policy, START)
     }
 }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Map, Value, json};
 
-use crate::stage::{API, Stage};
+use crate::stage::{ACCOUNT, API, Stage};
 
 /// A request on its way through the gateway.
 pub(crate) struct Exchange<'a> {
@@ -89,7 +89,7 @@ impl Exchange<'_> {
             "rawQueryString": self.parts.uri.query().unwrap_or_default(),
             "headers": joined(&headers),
             "requestContext": {
-                "accountId": Stage::account(),
+                "accountId": ACCOUNT,
                 "apiId": API,
                 "http": {
                     "method": self.parts.method.as_str(),
@@ -153,7 +153,7 @@ impl Exchange<'_> {
 
     fn context(&self) -> Value {
         json!({
-            "accountId": Stage::account(),
+            "accountId": ACCOUNT,
             "apiId": API,
             "httpMethod": self.parts.method.as_str(),
             "identity": {"sourceIp": self.received.from.to_string()},

@@ -2,7 +2,8 @@
 
 use axum::http::Uri;
 
-const ACCOUNT: &str = "123456789012";
+/// The account of every API here.
+pub(crate) const ACCOUNT: &str = "123456789012";
 const REGION: &str = "us-east-1";
 
 /// The identifier of every API here.
@@ -37,10 +38,6 @@ impl Stage {
     /// The ARN of a request: `target` is `METHOD/PATH` or a route key of a WebSocket API.
     pub(crate) fn arn(&self, target: &str) -> String {
         format!("arn:aws:execute-api:{REGION}:{ACCOUNT}:{API}/{}/{target}", self.name)
-    }
-
-    pub(crate) const fn account() -> &'static str {
-        ACCOUNT
     }
 }
 

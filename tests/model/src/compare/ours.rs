@@ -4,8 +4,7 @@ use auth_core::id::{SessionId, UserId};
 use auth_core::policy::SessionPolicy;
 use auth_core::refresh_token::{Nonce, Presented};
 use auth_core::rotation::{Outcome, Rotation, Step};
-use auth_core::scope::Scope;
-use auth_core::session::{Child, Session};
+use auth_core::session::Session;
 use auth_core::time::UnixTime;
 
 use super::scheme::{Scheme, Token};
@@ -25,23 +24,8 @@ pub struct Ours {
 impl Ours {
     /// A new session.
     pub fn sign_in(policy: SessionPolicy, now: UnixTime) -> Self {
-        let Token { generation, serial } = Token::FIRST;
-        let session = Session {
-            user_id: USER,
-            id: SESSION,
-            client_id: String::new(),
-            scope: Scope::default(),
-            device: None,
-            network: None,
-            ver: 1,
-            created_at: now,
-            previous: None,
-            newest: Child { generation, nonce: nonce(serial), made_at: now },
-            earlier: Vec::new(),
-            idle_expires_at: now + policy.idle(),
-            expires_at: now + policy.absolute(),
-            ended: None,
-        };
+        let Token { serial, .. } = Token::FIRST;
+        let session = Session::begin(USER, SESSION, nonce(serial), &policy, now);
         let mut table = Memory::default();
         table.put_session(&session);
         Self { policy, table, drawn: serial }

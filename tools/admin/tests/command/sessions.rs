@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use auth_core::entropy::OsEntropy;
 use auth_core::id::SessionId;
+use auth_core::policy::SessionPolicy;
 use auth_core::refresh_token::Nonce;
 use auth_core::scope::Scope;
 use auth_core::session::{Child, End, EndCause, Session};
@@ -18,21 +19,17 @@ use crate::operator::{Operator, PASSWORD};
 pub(crate) fn session(user: &User) -> Session {
     let now = UnixTime::from_seconds(SystemClock.now().seconds());
     let nonce = |byte| Nonce::from_bytes([byte; 16]);
+    let id = SessionId::random(&OsEntropy).unwrap();
     Session {
-        user_id: user.id,
-        id: SessionId::random(&OsEntropy).unwrap(),
         client_id: "app".to_owned(),
         scope: Scope::parse("profile notes").unwrap(),
         device: Some("phone".to_owned()),
-        network: None,
         ver: user.ver,
-        created_at: now.before(Duration::from_hours(1)),
         previous: Some(nonce(1)),
         newest: Child { generation: 2, nonce: nonce(2), made_at: now.before(Duration::from_mins(1)) },
-        earlier: Vec::new(),
         idle_expires_at: now + Duration::from_hours(1),
         expires_at: now + Duration::from_hours(9),
-        ended: None,
+        ..Session::begin(user.id, id, nonce(0), &SessionPolicy::default(), now.before(Duration::from_hours(1)))
     }
 }
 
