@@ -165,26 +165,21 @@ impl<'a> Rotation<'a> {
     /// Takes the store's answer to the last write.
     pub fn resume(&mut self, answer: Written) -> Step {
         match answer {
-            Written::Done(session) => Step::Over(self.done(session)),
             Written::Refused(None) => refused(Refusal::Unknown),
-            // A repetition of ours by the SDK, after a first answer that was lost, finds its own work.
-            Written::Refused(Some(session)) if self.is_own_work(&session) => Step::Over(self.done(session)),
-            Written::Refused(Some(session)) => self.judge(session),
+            Written::Done(session) | Written::Refused(Some(session)) => match (self.pending, self.own_child(&session)) {
+                (Pending::Grant(decision), Some(child)) => granted(decision, session, child),
+                (Pending::End { behind }, _) if session.ended.as_ref() == Some(&self.end()) => {
+                    refused(Refusal::Replayed { behind })
+                }
+                _ => self.judge(session),
+            },
         }
     }
 
-    fn done(&self, session: Session) -> Outcome {
-        match self.pending {
-            Pending::Grant(decision) => Outcome::Granted { decision, child: session.newest.clone(), session },
-            Pending::End { behind } => Outcome::Refused(Refusal::Replayed { behind }),
-        }
-    }
-
-    fn is_own_work(&self, session: &Session) -> bool {
-        match self.pending {
-            Pending::Grant(_) => session.ended.is_none() && session.newest.nonce == self.nonce,
-            Pending::End { .. } => session.ended.as_ref() == Some(&self.end()),
-        }
+    /// The child that this rotation made. A refused write may find it too: the SDK's repetition of one whose answer was
+    /// lost, with others' forks since.
+    fn own_child(&self, session: &Session) -> Option<Child> {
+        session.children().find(|child| session.ended.is_none() && child.nonce == self.nonce).cloned()
     }
 
     fn judge(&mut self, session: Session) -> Step {
@@ -647,6 +642,29 @@ mod tests {
                 None => assert_eq!(outcome, Outcome::Refused(Refusal::Replayed { behind: 5 }), "{name}"),
             }
         }
+    }
+
+    #[test]
+    fn own_work_is_recognised_behind_a_later_fork() {
+        // Found by the search of tests/model: the fork's answer was lost, another fork came, then the SDK asked again.
+        let forked = Session { previous: Some(nonce(7)), newest: child(8, 8, NOW), ..login() };
+        let mut store = Store::new(forked);
+        let now = NOW + REST;
+        let mut meanwhile = None;
+        let own = store.present_amid(&child(7, 7, NOW), 99, now, |number, store| {
+            if number == 2 {
+                store.apply(&Write::Fork {
+                    guard: Guard { newest: nonce(8), made_by: None, alive_at: now },
+                    earlier: vec![child(8, 8, NOW)],
+                    child: child(9, 99, now),
+                    idle_expires_at: now + IDLE,
+                });
+                meanwhile = Some(granted(store.present(&child(7, 7, NOW), 50, now + WINDOW)));
+            }
+        });
+        assert_eq!(meanwhile, Some((Decision::Fork, child(10, 50, now + WINDOW))));
+        assert_eq!(granted(own), (Decision::Fork, child(9, 99, now)));
+        assert_eq!(store.writes, 2, "one child for each nonce");
     }
 
     #[test]
