@@ -8,6 +8,10 @@ pub const REQUEST_LIFE: Duration = Duration::from_secs(10);
 /// How much older or younger another instance's clock may make an instant appear.
 pub const FUTURE_TOLERANCE: Duration = Duration::from_secs(60);
 
+/// By this age a child is held by whoever shall ever hold it, and no request with the token before it is under way: the lives of
+/// the answer and of such a request, on clocks that differ by 10 s.
+pub const SETTLED: Duration = Duration::from_secs(2 * REQUEST_LIFE.as_secs() + 10);
+
 /// The least by which `rest` exceeds `window`, so that no request can see two rotations in its life.
 pub const REST_OVER_WINDOW: Duration = Duration::from_secs(60);
 

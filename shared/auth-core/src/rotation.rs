@@ -94,7 +94,8 @@ pub enum Outcome {
     },
     /// The presented token is not good any more.
     Refused(Refusal),
-    /// Others kept changing the session: nothing is decided, the same request may be sent again.
+    /// Others kept changing the session, or one more child would drop one that may still be on its way: nothing is decided,
+    /// the same request may be sent again.
     Busy,
 }
 
@@ -166,13 +167,15 @@ impl<'a> Rotation<'a> {
     pub fn resume(&mut self, answer: Written) -> Step {
         match answer {
             Written::Refused(None) => refused(Refusal::Unknown),
-            Written::Done(session) | Written::Refused(Some(session)) => match (self.pending, self.own_child(&session)) {
-                (Pending::Grant(decision), Some(child)) => granted(decision, session, child),
-                (Pending::End { behind }, _) if session.ended.as_ref() == Some(&self.end()) => {
-                    refused(Refusal::Replayed { behind })
+            Written::Done(session) | Written::Refused(Some(session)) => {
+                match (self.pending, self.own_child(&session)) {
+                    (Pending::Grant(decision), Some(child)) => granted(decision, session, child),
+                    (Pending::End { behind }, _) if session.ended.as_ref() == Some(&self.end()) => {
+                        refused(Refusal::Replayed { behind })
+                    }
+                    _ => self.judge(session),
                 }
-                _ => self.judge(session),
-            },
+            }
         }
     }
 
@@ -198,6 +201,7 @@ impl<'a> Rotation<'a> {
             Judgement::Rotate | Judgement::Fork | Judgement::Adopt if self.judged > JUDGEMENTS => {
                 Step::Over(Outcome::Busy)
             }
+            Judgement::Fork if !session.has_room(self.now) => Step::Over(Outcome::Busy),
             Judgement::Rotate => self.write(Decision::Rotate, &session),
             Judgement::Fork => self.write(Decision::Fork, &session),
             Judgement::Adopt => self.write(Decision::Adopt, &session),
@@ -244,8 +248,7 @@ impl<'a> Rotation<'a> {
     }
 }
 
-/// The children that stay beside one more, oldest first. Beyond the bound the oldest goes: its answer is lost for
-/// certain, because as many requests came after it.
+/// The children that stay beside one more, oldest first. Beyond the bound the oldest goes.
 fn staying(session: &Session) -> Vec<Child> {
     let mut staying: Vec<Child> = session.children().take(EARLIER_CHILDREN).cloned().collect();
     staying.reverse();
@@ -517,6 +520,27 @@ mod tests {
             })
             .collect();
         assert_eq!(outcomes, [false, false, true, true, true, true]);
+    }
+
+    #[test]
+    fn no_fork_drops_a_child_that_may_be_on_its_way() {
+        let now = NOW + 2 * REST;
+        let full = |oldest: Duration| Session {
+            previous: Some(nonce(7)),
+            newest: child(11, 11, now.before(WINDOW)),
+            earlier: vec![
+                child(8, 8, now.before(oldest)),
+                child(9, 9, now.before(WINDOW)),
+                child(10, 10, now.before(WINDOW)),
+            ],
+            ..login()
+        };
+        let mut store = Store::new(full(30 * SECOND - MILLI));
+        assert_eq!(store.present(&child(7, 7, NOW), 99, now), Outcome::Busy);
+        assert_eq!(store.writes, 0);
+        let mut store = Store::new(full(30 * SECOND));
+        assert_eq!(granted(store.present(&child(7, 7, NOW), 99, now)), (Decision::Fork, child(12, 99, now)));
+        assert_eq!(store.session().earlier.first().map(|child| child.generation), Some(9));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::id::{SessionId, UserId};
 use crate::network::Network;
-use crate::policy::{FUTURE_TOLERANCE, SessionPolicy};
+use crate::policy::{FUTURE_TOLERANCE, SETTLED, SessionPolicy};
 use crate::refresh_token::{Nonce, Presented};
 use crate::scope::Scope;
 use crate::time::UnixTime;
@@ -155,6 +155,12 @@ impl Session {
     /// Whether the session goes on at `now`: nothing has ended it, and neither expiry has come.
     pub fn is_alive(&self, now: UnixTime) -> bool {
         self.ended.is_none() && now < self.idle_expires_at && now < self.expires_at
+    }
+
+    /// Whether one more child drops none that may still be on its way to the client.
+    pub fn has_room(&self, now: UnixTime) -> bool {
+        let dropped = self.children().nth(EARLIER_CHILDREN);
+        dropped.is_none_or(|oldest| oldest.age(now) >= SETTLED)
     }
 
     /// The unused children, newest first.

@@ -5,7 +5,6 @@
 
 pub mod honest;
 pub mod ours;
-pub mod parallel;
 pub mod phone;
 pub mod rivals;
 pub mod scheme;

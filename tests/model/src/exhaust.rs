@@ -4,8 +4,12 @@
 //! is kept. So the memory is bounded by some hundred bytes a state.
 
 use std::collections::HashSet;
+use std::time::Duration;
+
+use auth_core::config::ConfigError;
 
 use crate::event::Violation;
+use crate::parallel::shares;
 use crate::rig::Rig;
 use crate::step::{Asked, Change, Fate, Step};
 use crate::table::Memory;
@@ -59,33 +63,68 @@ pub struct Explored {
 const CAST: Cast = Cast { clients: 1, private: false };
 const SEED: u64 = 1;
 
+/// What one thread finds at one level.
+#[derive(Default)]
+struct Level {
+    steps: usize,
+    /// The states that were not seen before: their digests, and the steps that lead to them.
+    found: Vec<(u64, Path)>,
+    broken: Option<(Violation, Path)>,
+}
+
+type Path = Vec<Step>;
+
 /// Visits every state within the bounds.
-pub fn explore(rig: &Rig, bounds: &Bounds) -> Explored {
+///
+/// # Errors
+///
+/// [`ConfigError`] for a window over 60 s.
+pub fn explore(window: Duration, bounds: &Bounds) -> Result<Explored, ConfigError> {
     let mut seen = HashSet::new();
-    let mut level: Vec<Vec<Step>> = vec![Vec::new()];
+    let mut level: Vec<Path> = vec![Path::new()];
     let mut explored = Explored { states: 1, steps: 0, depth: 0, broken: None };
     while !level.is_empty() {
-        let mut next = Vec::new();
-        for path in level {
-            for step in possible(rig, bounds, &path) {
-                explored.steps += 1;
-                let mut path = path.clone();
-                path.push(step);
-                let mut world = World::new(rig, CAST, Memory::default(), SEED, false);
-                if let Some(violation) = path.iter().find_map(|step| take(&mut world, *step).err()) {
-                    explored.broken = Some((violation, tell(rig, &path)));
-                    return explored;
-                }
-                if seen.insert((world.digest(), left(bounds, &path))) {
-                    explored.states += 1;
-                    next.push(path);
-                }
+        let parts = shares(u64::try_from(level.len()).unwrap_or(u64::MAX), |numbers| {
+            let index = |number| usize::try_from(number).unwrap_or(usize::MAX);
+            let paths = level.get(index(numbers.start)..index(numbers.end)).unwrap_or_default();
+            Ok(expand(&Rig::new(window)?, bounds, paths, &seen))
+        });
+        level.clear();
+        for part in parts {
+            let part = part?;
+            explored.steps += part.steps;
+            if let Some((violation, path)) = part.broken {
+                explored.broken = Some((violation, tell(&Rig::new(window)?, &path)));
+                return Ok(explored);
+            }
+            level.extend(part.found.into_iter().filter_map(|(digest, path)| seen.insert(digest).then_some(path)));
+        }
+        explored.states += level.len();
+        explored.depth += usize::from(!level.is_empty());
+    }
+    Ok(explored)
+}
+
+/// Takes each step that can follow each path.
+fn expand(rig: &Rig, bounds: &Bounds, paths: &[Path], seen: &HashSet<u64>) -> Level {
+    let mut level = Level::default();
+    let mut own = HashSet::new();
+    for path in paths {
+        for step in possible(rig, bounds, path) {
+            level.steps += 1;
+            let path: Path = path.iter().copied().chain([step]).collect();
+            let mut world = World::new(rig, CAST, Memory::default(), SEED, false);
+            if let Some(violation) = path.iter().find_map(|step| take(&mut world, *step).err()) {
+                level.broken = Some((violation, path));
+                return level;
+            }
+            let digest = world.digest(&left(bounds, &path));
+            if !seen.contains(&digest) && own.insert(digest) {
+                level.found.push((digest, path));
             }
         }
-        explored.depth += usize::from(!next.is_empty());
-        level = next;
     }
-    explored
+    level
 }
 
 fn take(world: &mut World<'_, Memory>, step: Step) -> Result<(), Violation> {

@@ -7,6 +7,7 @@
 pub mod compare;
 pub mod event;
 pub mod exhaust;
+pub mod parallel;
 pub mod plan;
 pub mod reference;
 pub mod rig;

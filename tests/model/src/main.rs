@@ -4,9 +4,10 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use auth_core::config::ConfigError;
 use clap::Parser;
 use model::exhaust::{KINDS, explore};
-use model::rig::Rig;
+use model::parallel::shares;
 use model::search::{Failure, Rigs};
 use model::table::Memory;
 use model::wire::Engine;
@@ -28,9 +29,6 @@ struct Arguments {
     /// Run every history of some small kinds instead
     #[arg(long, conflicts_with_all = ["wire", "histories", "seed"])]
     exhaustive: bool,
-    /// Run on so many threads
-    #[arg(long, default_value_t = 2, value_name = "N")]
-    threads: u64,
 }
 
 fn main() -> ExitCode {
@@ -51,25 +49,15 @@ fn main() -> ExitCode {
 }
 
 /// Whether a history was broken.
-type Broken = Result<bool, Box<dyn std::error::Error + Send + Sync>>;
+type Broken = Result<bool, Box<dyn std::error::Error>>;
 
 fn at_random(arguments: &Arguments) -> Broken {
-    let failures = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..arguments.threads)
-            .map(|worker| {
-                let seeds = arguments.seed + worker..arguments.seed + arguments.histories;
-                scope.spawn(move || {
-                    let rigs = Rigs::new()?;
-                    let step = usize::try_from(arguments.threads)?;
-                    Ok(seeds.step_by(step).find_map(|seed| rigs.try_seed(seed, Memory::default)))
-                })
-            })
-            .collect();
-        let joined =
-            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| Err("a search panicked".into())));
-        joined.collect::<Result<Vec<Option<Failure>>, Box<dyn std::error::Error + Send + Sync>>>()
-    })?;
-    Ok(tell(arguments, failures.iter().flatten().min_by_key(|failure| failure.seed)))
+    let failures = shares(arguments.histories, |numbers| {
+        let rigs = Rigs::new()?;
+        Ok(numbers.map(|number| arguments.seed + number).find_map(|seed| rigs.try_seed(seed, Memory::default)))
+    });
+    let failures = failures.into_iter().collect::<Result<Vec<Option<Failure>>, ConfigError>>()?;
+    Ok(tell(arguments, failures.iter().flatten().next()))
 }
 
 fn over_the_wire(arguments: &Arguments) -> Broken {
@@ -92,7 +80,7 @@ fn tell(arguments: &Arguments, failure: Option<&Failure>) -> bool {
 
 fn every_history() -> Broken {
     for (name, window, bounds) in KINDS {
-        let explored = explore(&Rig::new(Duration::from_secs(window))?, &bounds);
+        let explored = explore(Duration::from_secs(window), &bounds)?;
         println!(
             "{name}, window {window}: {} states, {} steps, histories of up to {} steps",
             explored.states, explored.steps, explored.depth

@@ -155,7 +155,8 @@ impl Reference {
 
     /// A token led to another: it is the last one used, and what was handed out before its successors is dead.
     fn used(&mut self, request: &Request, token: &str, instant: u64) {
-        let earliest = request.instant.saturating_sub(SKEW) + self.lives.idle;
+        // Nothing moves when the window's answer is given again: it counts from the first time.
+        let earliest = request.instant.saturating_sub(SKEW + self.lives.window) + self.lives.idle;
         self.idle_bounds.0 = self.idle_bounds.0.max(earliest);
         if self.dead.contains_key(&request.token) {
             self.dead.entry(token.to_owned()).or_insert(self.event);

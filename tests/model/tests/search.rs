@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use model::exhaust::{KINDS, explore};
+use model::parallel::shares;
 use model::rig::Rig;
 use model::search::Rigs;
 use model::step::{Asked, Change, Fate, Step};
@@ -18,13 +19,9 @@ const PRIVATE: Cast = Cast { clients: 2, private: true };
 
 #[test]
 fn no_history_at_random_breaks_a_promise() {
-    let search = |first: u64| {
+    let failures = shares(HISTORIES, |mut seeds| {
         let rigs = Rigs::new().unwrap();
-        (first..=HISTORIES).step_by(2).find_map(|seed| rigs.try_seed(seed, Memory::default))
-    };
-    let failures = std::thread::scope(|scope| {
-        let (odd, even) = (scope.spawn(|| search(1)), scope.spawn(|| search(2)));
-        [odd.join().unwrap(), even.join().unwrap()]
+        seeds.find_map(|seed| rigs.try_seed(seed, Memory::default))
     });
     let broken: Vec<String> =
         failures.iter().flatten().map(|it| format!("seed {}: {:?}\n{}", it.seed, it.violation, it.story)).collect();
@@ -44,7 +41,7 @@ fn the_store_over_the_wire_is_the_table_in_memory() {
 #[test]
 fn no_small_history_breaks_a_promise() {
     let [(name, window, bounds), ..] = KINDS;
-    let explored = explore(&Rig::new(Duration::from_secs(window)).unwrap(), &bounds);
+    let explored = explore(Duration::from_secs(window), &bounds).unwrap();
     assert!(explored.broken.is_none(), "{name}: {:?}", explored.broken);
     assert!(explored.states > 10_000, "{name}: {} states", explored.states);
 }

@@ -43,8 +43,9 @@ impl Scheme for Ours {
                 Step::Over(Outcome::Granted { child, .. }) => {
                     return Some(Token { generation: child.generation, serial: serial(&child.nonce) });
                 }
-                // Nobody writes in between, so nothing is ever `Busy`.
-                Step::Over(Outcome::Refused(_) | Outcome::Busy) => return None,
+                Step::Over(Outcome::Refused(_)) => return None,
+                // Come again, with the same token.
+                Step::Over(Outcome::Busy) => return Some(token),
             }
         }
     }

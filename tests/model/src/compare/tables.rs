@@ -5,9 +5,9 @@ use std::time::Duration;
 use auth_core::policy::PolicyError;
 
 use super::honest::{AT_ONCE, DAYS, DOUBLED_IN, LOST_IN, forced_sign_ins};
-use super::parallel::each;
 use super::scheme::Rules;
 use super::thief::{End, Strategy, Theft, steal};
+use crate::parallel::each;
 
 /// So many honest clients are watched unless another number is asked for.
 pub const CLIENTS: u64 = 2_000;
