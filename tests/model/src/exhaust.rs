@@ -28,7 +28,7 @@ pub struct Bounds {
     pub losses: bool,
     /// Whether the owner signs out.
     pub logout: bool,
-    /// How often time goes by.
+    /// How often time goes by, after the login has rested.
     pub waits: usize,
     /// How long, in seconds.
     pub seconds: &'static [u32],
@@ -45,7 +45,7 @@ pub const KINDS: [(&str, u64, Bounds); 4] = [
 const TWO_REQUESTS: Bounds =
     Bounds { owner: 3, thief: 0, in_flight: 2, losses: true, logout: false, waits: 2, seconds: &[11, 91] };
 const TWO_ACTORS: Bounds =
-    Bounds { owner: 3, thief: 3, in_flight: 1, losses: false, logout: false, waits: 3, seconds: &[5, 91] };
+    Bounds { owner: 3, thief: 3, in_flight: 1, losses: false, logout: false, waits: 2, seconds: &[5, 91] };
 
 /// What a search found.
 #[derive(Debug)]
@@ -62,6 +62,9 @@ pub struct Explored {
 
 const CAST: Cast = Cast { clients: 1, private: false };
 const SEED: u64 = 1;
+
+/// How every history begins: the token of the login may be used up.
+const RESTED: Step = Step::Wait { seconds: 91 };
 
 /// What one thread finds at one level.
 #[derive(Default)]
@@ -81,7 +84,7 @@ type Path = Vec<Step>;
 /// [`ConfigError`] for a window over 60 s.
 pub fn explore(window: Duration, bounds: &Bounds) -> Result<Explored, ConfigError> {
     let mut seen = HashSet::new();
-    let mut level: Vec<Path> = vec![Path::new()];
+    let mut level: Vec<Path> = vec![vec![RESTED]];
     let mut explored = Explored { states: 1, steps: 0, depth: 0, broken: None };
     while !level.is_empty() {
         let parts = shares(u64::try_from(level.len()).unwrap_or(u64::MAX), |numbers| {
@@ -144,7 +147,7 @@ fn left(bounds: &Bounds, path: &[Step]) -> [usize; 4] {
     [
         bounds.owner.saturating_sub(count(|step| matches!(step, Step::Send { .. }))),
         bounds.thief.saturating_sub(count(|step| matches!(step, Step::Steal { .. }))),
-        bounds.waits.saturating_sub(count(|step| matches!(step, Step::Wait { .. }))),
+        (bounds.waits + 1).saturating_sub(count(|step| matches!(step, Step::Wait { .. }))),
         usize::from(bounds.logout).saturating_sub(count(|step| matches!(step, Step::Change(_)))),
     ]
 }
