@@ -39,7 +39,7 @@ fn functions_link_what_they_need_and_no_more() {
         ("revoke", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
         ("sessions", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
         ("discovery", &["lambda_http", "jsonwebtoken"]),
-        ("authorizer", &["jsonwebtoken"]),
+        ("authorizer", &["aws-sdk-dynamodb", "jsonwebtoken"]),
     ];
     for (function, expected) in cases {
         let linked = linked(&metadata, function);

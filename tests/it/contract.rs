@@ -67,7 +67,7 @@ async fn kept(store: &Store) -> Session {
 }
 
 async fn write(store: &Store, session: &Session, write: &Write) -> Written {
-    store.write_session(session.user_id, session.id, write).await.unwrap()
+    store.write_session(session.user_id, session.id, write, START).await.unwrap()
 }
 
 async fn read(store: &Store, session: &Session) -> Session {
@@ -212,14 +212,15 @@ async fn an_end_is_written_once_and_stops_everything() {
     let session = kept(&store).await;
     let end = |cause| Write::End(End { cause, at: START });
     let ended = Session { ended: Some(End { cause: EndCause::Replay, at: START }), ..session.clone() };
-    assert_eq!(write(&store, &session, &end(EndCause::Replay)).await, Written::Done(ended.clone()));
+    assert_eq!(write(&store, &session, &end(EndCause::Replay)).await, Written::Ended);
+    assert_eq!(read(&store, &session).await, ended);
     for late in [end(EndCause::Logout), rotate(guard(1), 1, 2), fork(guard(1), &[1], 2)] {
         assert_eq!(write(&store, &session, &late).await, Written::Refused(Some(ended.clone())), "{late:?}");
     }
     for cause in [EndCause::Logout, EndCause::Revoked] {
         let session = kept(&store).await;
-        let Written::Done(ended) = write(&store, &session, &end(cause)).await else { panic!("refused") };
-        assert_eq!(ended.ended, Some(End { cause, at: START }));
+        assert_eq!(write(&store, &session, &end(cause)).await, Written::Ended);
+        assert_eq!(read(&store, &session).await.ended, Some(End { cause, at: START }));
     }
 }
 
@@ -249,6 +250,7 @@ async fn of_many_rotations_at_the_same_moment_one_is_done() {
         match writer.await.unwrap() {
             Written::Done(session) => done.push(session),
             Written::Refused(found) => assert_eq!(found.unwrap().previous, Some(nonce(1))),
+            Written::Ended => panic!("nobody ends it"),
         }
     }
     let [one] = done.as_slice() else { panic!("{} rotations", done.len()) };

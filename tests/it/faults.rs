@@ -78,12 +78,12 @@ async fn a_logout_without_its_store_is_a_503_and_can_be_sent_again() {
     let api = Api::start_on(wire.endpoint.clone(), &[]).await;
     let token = api.login().await.refresh;
     for code in ["InternalServerError", "TransactionConflictException", "AccessDeniedException"] {
-        wire.plan("UpdateItem", vec![Fault::Refused(code); 3]);
+        wire.plan("TransactWriteItems", vec![Fault::Refused(code); 3]);
         assert_is_fault(&api.logout(&token).await, code);
         wire.clear();
         assert_eq!(api.refresh(&token).await.status, 200, "{code}: the session lives");
     }
-    wire.plan("UpdateItem", [Fault::LostAnswer]);
+    wire.plan("TransactWriteItems", [Fault::LostAnswer]);
     assert_eq!(api.logout(&token).await.status, 204, "the write that was repeated found its own end");
     assert!(api.refresh(&token).await.is_invalid_grant());
 }

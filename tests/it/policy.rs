@@ -1,7 +1,9 @@
 //! The authorizer's policies, evaluated as IAM evaluates them, against its own decision.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use auth_core::config::Variables;
 use auth_core::time::{ManualClock, UnixTime};
@@ -35,6 +37,7 @@ fn config(policy: &Value) -> Config {
         "ISSUER" => Some("https://issuer.example".to_owned()),
         "AUDIENCE" => Some("api".to_owned()),
         "JWKS" => Some(jwks.clone()),
+        "REVOCATION" => Some("off".to_owned()),
         "ROUTE_POLICY" => Some(policy.to_string()),
         _ => None,
     };
@@ -42,7 +45,7 @@ fn config(policy: &Value) -> Config {
 }
 
 fn app(policy: &Value) -> App {
-    App::new(config(policy), Arc::new(ManualClock::new(START)))
+    App::new(config(policy), None, Arc::new(ManualClock::new(START)))
 }
 
 /// Whoever has some scope and some roles.
@@ -62,7 +65,14 @@ fn token(scope: &str, roles: &[&str]) -> String {
 fn ask(app: &App, token: &str, target: &str) -> Value {
     let arn = format!("{STAGE}/{target}");
     let event = json!({"type": "REQUEST", "methodArn": arn, "headers": {"authorization": format!("Bearer {token}")}});
-    serde_json::to_value(app.authorize(&event).unwrap()).unwrap()
+    invoke(app, &event)
+}
+
+/// Without a watch over revocations there is nothing to wait for.
+fn invoke(app: &App, event: &Value) -> Value {
+    let answer = pin!(app.authorize(event)).poll(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(answer) = answer else { panic!("it waits") };
+    serde_json::to_value(answer.unwrap()).unwrap()
 }
 
 fn allows(answer: &Value, target: &str) -> bool {
@@ -175,7 +185,7 @@ fn the_longest_route_of_the_longest_stage_is_a_resource() {
     let stage = format!("arn:aws-us-gov:execute-api:us-gov-west-1:123456789012:a1b2c3d4e5/{}", "s".repeat(128));
     let authorization = format!("Bearer {}", token("", &[]));
     let event = json!({"type": "TOKEN", "methodArn": format!("{stage}/GET/"), "authorizationToken": authorization});
-    let answer = serde_json::to_value(app.authorize(&event).unwrap()).unwrap();
+    let answer = invoke(&app, &event);
     let resources = resources(&answer);
     assert_eq!(resources.len(), 2, "{answer}");
     assert!(resources.iter().all(|resource| resource.len() <= LONGEST_RESOURCE), "{answer}");

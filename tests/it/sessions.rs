@@ -150,11 +150,11 @@ async fn a_fault_is_a_503_and_nothing_is_ended() {
     wire.plan("Query", refused());
     let answer = api.get("/sessions", &format!("Bearer {access}")).await;
     assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, Some("2")));
-    wire.plan("UpdateItem", refused());
+    wire.plan("TransactWriteItems", refused());
     assert_eq!(end(&api, &access, &sid).await.status, 503);
     wire.clear();
     api.refresh(&refresh).await.tokens();
-    wire.plan("UpdateItem", [Fault::LostAnswer]);
+    wire.plan("TransactWriteItems", [Fault::LostAnswer]);
     assert_eq!(end(&api, &access, &sid).await.status, 204, "the SDK's repetition finds it ended");
 }
 

@@ -33,7 +33,8 @@ const FUNCTIONS: [Function; 6] = [
         manifest: include_str!("../../functions/login/Cargo.toml"),
         start: |variables| {
             login::config::Config::from_variables(variables)?;
-            variables.table_name().map(drop)
+            variables.table_name()?;
+            variables.journal_policy().map(drop)
         },
     },
     Function {
@@ -41,7 +42,8 @@ const FUNCTIONS: [Function; 6] = [
         manifest: include_str!("../../functions/refresh/Cargo.toml"),
         start: |variables| {
             refresh::config::Config::from_variables(variables)?;
-            variables.table_name().map(drop)
+            variables.table_name()?;
+            variables.journal_policy().map(drop)
         },
     },
     Function {
@@ -49,7 +51,8 @@ const FUNCTIONS: [Function; 6] = [
         manifest: include_str!("../../functions/revoke/Cargo.toml"),
         start: |variables| {
             revoke::config::Config::from_variables(variables)?;
-            variables.table_name().map(drop)
+            variables.table_name()?;
+            variables.journal_policy().map(drop)
         },
     },
     Function {
@@ -57,7 +60,8 @@ const FUNCTIONS: [Function; 6] = [
         manifest: include_str!("../../functions/sessions/Cargo.toml"),
         start: |variables| {
             Browsers::without_cookies(variables)?;
-            variables.table_name().map(drop)
+            variables.table_name()?;
+            variables.journal_policy().map(drop)
         },
     },
     Function {
@@ -116,6 +120,7 @@ fn defaults_are_those_of_the_code() {
     assert_eq!(given.session_policy().unwrap(), none.session_policy().unwrap());
     assert_eq!(given.access_ttl().unwrap(), none.access_ttl().unwrap());
     assert_eq!(given.default_client_id().unwrap(), none.default_client_id().unwrap());
+    assert_eq!(given.journal_policy().unwrap(), none.journal_policy().unwrap());
     assert_eq!(default("SIGNING_ALGORITHM").as_deref(), Some("RS256"));
     assert_eq!((default("ALLOWED_ORIGINS").as_deref(), default("COOKIE_MODE").as_deref()), (Some(""), Some("off")));
     RoutePolicy::parse(template["Parameters"]["RoutePolicy"]["Default"].as_str().unwrap()).unwrap();
@@ -125,26 +130,27 @@ fn defaults_are_those_of_the_code() {
 #[test]
 fn each_function_may_do_what_it_does_and_no_more() {
     let template = parse(TEMPLATE);
+    // A transaction is granted by the writes that it is made of.
+    let journal = (&["PutItem"][..], &["JOURNAL#*"][..]);
     let granted = [
-        ("Login", &["GetItem", "PutItem", "Query", "UpdateItem"][..], &["LOGIN#*", "USER#*"][..]),
-        ("Refresh", &["GetItem", "UpdateItem"], &["USER#*"]),
-        ("Revoke", &["UpdateItem"], &["USER#*"]),
-        ("Sessions", &["GetItem", "Query", "UpdateItem"], &["USER#*"]),
-        ("Discovery", &[], &[]),
-        ("Authorizer", &[], &[]),
+        ("Login", vec![(&["GetItem", "PutItem", "Query", "UpdateItem"][..], &["LOGIN#*", "USER#*"][..]), journal]),
+        ("Refresh", vec![(&["GetItem", "UpdateItem"], &["USER#*"]), journal]),
+        ("Revoke", vec![(&["UpdateItem"], &["USER#*"]), journal]),
+        ("Sessions", vec![(&["GetItem", "Query", "UpdateItem"], &["USER#*"]), journal]),
+        ("Discovery", vec![]),
+        ("Authorizer", vec![(&["Query"], &["JOURNAL#*"])]),
     ];
     assert_eq!(granted.len(), FUNCTIONS.len());
-    for (name, operations, keys) in granted {
+    for (name, statements) in granted {
         let policies = &template["Resources"][name]["Properties"]["Policies"];
-        if operations.is_empty() {
-            assert_eq!(policies, &Value::Null, "{name}");
-            continue;
-        }
-        let actions: Vec<String> = operations.iter().map(|operation| format!("dynamodb:{operation}")).collect();
-        let condition = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}});
-        let resource = json!({"Fn::GetAtt": "Table.Arn"});
-        let statement = json!([{"Effect": "Allow", "Action": actions, "Resource": resource, "Condition": condition}]);
-        assert_eq!(policies, &json!([{"Version": "2012-10-17", "Statement": statement}]), "{name}");
+        let statement = |(operations, keys): (&[&str], &[&str])| {
+            let actions: Vec<String> = operations.iter().map(|operation| format!("dynamodb:{operation}")).collect();
+            let condition = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}});
+            json!({"Effect": "Allow", "Action": actions, "Resource": {"Fn::GetAtt": "Table.Arn"}, "Condition": condition})
+        };
+        let statements: Vec<Value> = statements.into_iter().map(statement).collect();
+        let expected = json!([{"Version": "2012-10-17", "Statement": statements}]);
+        assert_eq!(policies, if statements.is_empty() { &Value::Null } else { &expected }, "{name}");
     }
 }
 

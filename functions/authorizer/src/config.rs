@@ -1,16 +1,25 @@
 //! What the environment says to this function.
 
+use std::num::NonZeroU8;
+use std::time::Duration;
+
 use auth_core::config::{ConfigError, Variables};
 use auth_core::jwt::Verifier;
 
 use crate::arn::is_name;
 use crate::policy::RoutePolicy;
+use crate::watch::Freshness;
+
+/// The bounds of both ages, in seconds.
+const STALENESS_BOUNDS: (u64, u64) = (1, 300);
 
 /// The configuration of `authorizer`.
 #[derive(Debug)]
 pub struct Config {
     /// What believes access tokens: `ISSUER`, `AUDIENCE`, `JWKS`.
     pub verifier: Verifier,
+    /// How revocations are watched; not at all without it.
+    pub revocation: Option<Revocation>,
     /// What the routes ask for: `ROUTE_POLICY`, the JSON itself or the path of a file with it.
     pub policy: RoutePolicy,
     /// What HTTP APIs with payload format 2.0 are answered: `SIMPLE_RESPONSES`, as their `EnableSimpleResponses` says.
@@ -29,11 +38,62 @@ impl Config {
         let verifier = Verifier::new(variables.issuer()?, variables.audience()?, variables.key_set()?);
         Ok(Self {
             verifier,
+            revocation: Revocation::from_variables(variables)?,
             policy: policy(variables)?,
             simple_responses: variables.switch("SIMPLE_RESPONSES")?,
             websocket_token_parameter: parameter(variables)?,
         })
     }
+}
+
+/// How revocations are watched.
+#[derive(Debug)]
+pub struct Revocation {
+    /// Whose journal it is: `TABLE_NAME`.
+    pub table: String,
+    /// How many copies of it there are, of which this instance reads one: `JOURNAL_COPIES`.
+    pub copies: NonZeroU8,
+    /// How old what is known of it may be.
+    pub freshness: Freshness,
+}
+
+impl Revocation {
+    /// The copy that an instance reads which drew `seed`.
+    pub fn copy(&self, seed: u64) -> u8 {
+        u8::try_from(seed % u64::from(self.copies.get())).unwrap_or_default()
+    }
+
+    fn from_variables(variables: &Variables<'_>) -> Result<Option<Self>, ConfigError> {
+        if !either(variables, "REVOCATION", ["off", "on"])?.unwrap_or(true) {
+            return Ok(None);
+        }
+        let table = variables.table_name()?;
+        Ok(Some(Self { table, copies: variables.journal_copies()?, freshness: freshness(variables)? }))
+    }
+}
+
+fn freshness(variables: &Variables<'_>) -> Result<Freshness, ConfigError> {
+    let seconds = |name, default: u64| {
+        let (least, most) = STALENESS_BOUNDS;
+        let parsed = variables.parsed(name, &format!("a whole number of seconds, {least} to {most}"), |value| {
+            value.parse().ok().filter(|seconds| (least..=most).contains(seconds))
+        })?;
+        Ok(Duration::from_secs(parsed.unwrap_or(default)))
+    };
+    let soft = seconds("SOFT_STALENESS_SECONDS", 2)?;
+    let max_staleness = seconds("MAX_STALENESS_SECONDS", 15)?;
+    let fails_open = either(variables, "REVOCATION_FAILURE", ["closed", "open"])?.unwrap_or(false);
+    if soft * 2 > max_staleness {
+        let text = "SOFT_STALENESS_SECONDS must be at most half of MAX_STALENESS_SECONDS";
+        return Err(ConfigError::Contradiction(text.to_owned()));
+    }
+    Ok(Freshness { soft, max_staleness, fails_open })
+}
+
+/// Which of two words: whether it is the second.
+fn either(variables: &Variables<'_>, name: &'static str, words: [&str; 2]) -> Result<Option<bool>, ConfigError> {
+    let [first, second] = words;
+    variables.parsed(name, &format!("{first} or {second}"), |value| words.contains(&value).then_some(value == second))
 }
 
 fn policy(variables: &Variables<'_>) -> Result<RoutePolicy, ConfigError> {

@@ -47,6 +47,18 @@ pub enum NoToken {
     OtherIdentitySource,
 }
 
+impl NoToken {
+    /// What the log calls it.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Missing => "no_token",
+            Self::Malformed => "malformed",
+            Self::Several => "several_tokens",
+            Self::OtherIdentitySource => "identity_source",
+        }
+    }
+}
+
 impl<'a> Question<'a> {
     /// Reads an event; `None` for every event of another kind.
     pub(crate) fn read(event: &'a Value) -> Option<Self> {

@@ -1,34 +1,47 @@
-//! The API Gateway authorizer: one signature check, no database call, one answer that is right for every route.
+//! The API Gateway authorizer: one signature check and one look at the revocations that are known, no database call of its own,
+//! one answer that is right for every route.
 
 pub mod answer;
 pub mod arn;
 pub mod config;
 pub mod event;
+pub mod journal;
 pub mod policy;
+pub mod watch;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use auth_core::claims::AccessClaims;
 use auth_core::jwt::Rejection;
-use auth_core::time::{Clock, UnixTime};
+use auth_core::snapshot::Revoked;
+use auth_core::time::Clock;
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::config::Config;
 use crate::event::{NoToken, Question};
+use crate::journal::TableJournal;
+use crate::watch::{Journal, Stale, Watch};
 
 /// The one error text of which API Gateway makes a 401; of every other it makes a 500.
 pub const UNAUTHORIZED: &str = "Unauthorized";
 
+/// The error text of a fault, of which the template's gateway responses make a 503.
+pub const UNAVAILABLE: &str = "Unavailable";
+
 /// The function and what it holds.
-pub struct App {
+pub struct App<J: Journal = TableJournal> {
     config: Config,
+    /// What revocations are known by; without it none are.
+    watch: Option<Watch<J>>,
     clock: Arc<dyn Clock>,
 }
 
 /// Why nobody was let in. For the log: the gateway is told one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unauthorized {
+pub enum Refusal {
     /// The event is none of a Lambda authorizer, or its ARN is none.
     #[error("unknown event")]
     UnknownEvent,
@@ -38,42 +51,88 @@ pub enum Unauthorized {
     /// The token is not believed.
     #[error(transparent)]
     Rejected(#[from] Rejection),
+    /// The token was revoked.
+    #[error(transparent)]
+    Revoked(#[from] Revoked),
+    /// Whether it was revoked is not known: a fault of ours.
+    #[error(transparent)]
+    Stale(#[from] Stale),
 }
 
-impl App {
-    /// Sets the function up.
-    pub fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
-        Self { config, clock }
+impl Refusal {
+    /// What the gateway is told: it makes a 401 of [`UNAUTHORIZED`] and a fault of the other.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Stale(_) => UNAVAILABLE,
+            Self::UnknownEvent | Self::NoToken(_) | Self::Rejected(_) | Self::Revoked(_) => UNAUTHORIZED,
+        }
+    }
+
+    /// What the log calls it.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::UnknownEvent => "unknown_event",
+            Self::NoToken(no_token) => no_token.reason(),
+            Self::Rejected(rejection) => rejection.reason(),
+            Self::Revoked(revoked) => revoked.reason(),
+            Self::Stale(_) => "stale",
+        }
+    }
+}
+
+impl<J: Journal> App<J> {
+    /// Sets the function up, with a watch over revocations or without one.
+    pub fn new(config: Config, watch: Option<Watch<J>>, clock: Arc<dyn Clock>) -> Self {
+        Self { config, watch, clock }
     }
 
     /// Answers one event.
     ///
     /// # Errors
     ///
-    /// [`Unauthorized`]: the gateway makes it a 401. A caller who is known but may not make this request gets an answer
+    /// [`Refusal`]: the gateway makes it a 401, or a fault. A caller who is known but may not make this request gets an answer
     /// that denies it, of which the gateway makes a 403.
-    pub fn authorize(&self, event: &Value) -> Result<Answer, Unauthorized> {
-        self.answer(event, self.clock.now()).inspect_err(|reason| tracing::info!(event = "unauthorized", %reason))
+    pub async fn authorize(&self, event: &Value) -> Result<Answer, Refusal> {
+        self.answer(event).await.inspect_err(|refusal| {
+            let reason = refusal.reason();
+            if refusal.text() == UNAUTHORIZED {
+                tracing::info!(event = "unauthorized", reason);
+            } else {
+                tracing::error!(event = "fault", reason);
+            }
+        })
     }
 
-    fn answer(&self, event: &Value, now: UnixTime) -> Result<Answer, Unauthorized> {
-        let question = Question::read(event).ok_or(Unauthorized::UnknownEvent)?;
-        let token = question.token(self.config.websocket_token_parameter.as_deref())?;
-        let claims = self.config.verifier.verify(token, now)?;
-        let admitted = self.config.policy.admits(&claims, question.arn.target);
-        if !admitted {
-            tracing::info!(event = "forbidden", sub = claims.sub, sid = claims.sid);
+    async fn answer(&self, event: &Value) -> Result<Answer, Refusal> {
+        if let Some(watch) = &self.watch {
+            watch.touch().await;
         }
+        let question = Question::read(event).ok_or(Refusal::UnknownEvent)?;
+        let token = question.token(self.config.websocket_token_parameter.as_deref())?;
+        let claims = self.config.verifier.verify(token, self.clock.now())?;
+        let staleness = self.check_revocation(&claims).await?;
+        let admitted = self.config.policy.admits(&claims, question.arn.target);
+        let (event, staleness_ms) =
+            (if admitted { "allowed" } else { "forbidden" }, staleness.map(|age| age.as_millis()));
+        tracing::info!(event, sub = claims.sub, sid = claims.sid, jti = claims.jti, staleness_ms);
         if self.config.simple_responses && question.takes_simple_answer() {
             return Ok(Answer::simple(&claims, admitted));
         }
         Ok(Answer::policy(&claims, &question.arn, &self.config.policy.extent(&claims), admitted))
     }
+
+    /// The age of what the token was compared with, if there is a watch.
+    async fn check_revocation(&self, claims: &AccessClaims) -> Result<Option<Duration>, Refusal> {
+        let Some(watch) = &self.watch else { return Ok(None) };
+        let (revoked, staleness) = watch.decide(claims).await?;
+        revoked?;
+        Ok(Some(staleness))
+    }
 }
 
 /// What Lambda reports of an error.
-impl From<Unauthorized> for Diagnostic {
-    fn from(_: Unauthorized) -> Self {
-        Self { error_type: UNAUTHORIZED.to_owned(), error_message: UNAUTHORIZED.to_owned() }
+impl From<Refusal> for Diagnostic {
+    fn from(refusal: Refusal) -> Self {
+        Self { error_type: refusal.text().to_owned(), error_message: refusal.text().to_owned() }
     }
 }

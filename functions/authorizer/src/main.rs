@@ -3,21 +3,23 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use auth_core::config::{Variables, environment};
+use auth_core::config::{ConfigError, Variables, environment};
+use auth_core::entropy::{Entropy, OsEntropy};
 use auth_core::time::SystemClock;
+use auth_dynamodb::store::Store;
 use authorizer::App;
-use authorizer::config::Config;
+use authorizer::config::{Config, Revocation};
+use authorizer::journal::TableJournal;
+use authorizer::watch::Watch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
+use tracing::Instrument as _;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let variables = Variables::new(&environment);
-    let started = auth_log::start("authorizer", &variables, std::io::stdout);
-    match started.and_then(|()| Config::from_variables(&variables)) {
-        Ok(config) => {
-            serve(&App::new(config, Arc::new(SystemClock))).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
-        }
+    match start(&variables).await {
+        Ok(app) => serve(&app).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::FAILURE
@@ -25,10 +27,33 @@ async fn main() -> ExitCode {
     }
 }
 
+async fn start(variables: &Variables<'_>) -> Result<App, ConfigError> {
+    auth_log::start("authorizer", variables, std::io::stdout)?;
+    let config = Config::from_variables(variables)?;
+    let watch = match &config.revocation {
+        Some(revocation) => Some(watch(revocation).await),
+        None => None,
+    };
+    Ok(App::new(config, watch, Arc::new(SystemClock)))
+}
+
+/// A watch that has read the journal, or has tried to: the first invocation tries again.
+async fn watch(revocation: &Revocation) -> Watch<TableJournal> {
+    // Without chance, instances are merely more alike than they should be.
+    let seed = u64::from_le_bytes((&OsEntropy as &dyn Entropy).draw().unwrap_or_default());
+    let store = Store::for_journal(revocation.table.clone()).await;
+    let journal = TableJournal::new(store, revocation.copy(seed));
+    let watch = Watch::new(journal, revocation.freshness, Arc::new(SystemClock), seed);
+    let _ = watch.load().await;
+    watch
+}
+
 async fn serve(app: &App) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let _invocation = auth_log::invocation(&event.context.request_id).entered();
-        app.authorize(&event.payload)
+        let span = auth_log::invocation(&event.context.request_id);
+        // After a freeze: lets what came in meanwhile be received before time-outs are looked at.
+        tokio::task::yield_now().await;
+        app.authorize(&event.payload).instrument(span).await
     }))
     .await
 }

@@ -13,7 +13,7 @@ use login::config::Config;
 async fn main() -> ExitCode {
     auth_http::function::run("login", async |variables| {
         let config = Config::from_variables(variables)?;
-        let store = Store::from_environment(variables.table_name()?).await;
+        let store = Store::from_environment(variables.table_name()?).await.with_journal(variables.journal_policy()?);
         Ok(App::new(config, store, Arc::new(SystemClock), Arc::new(OsEntropy)))
     })
     .await

@@ -1,7 +1,6 @@
 //! The limit of sessions per user: a new one displaces those that were idle for longest.
 
 use auth_core::id::SessionId;
-use auth_core::rotation::Write;
 use auth_core::session::{End, EndCause, Session};
 use auth_core::time::UnixTime;
 use auth_dynamodb::error::StoreError;
@@ -30,8 +29,8 @@ impl App {
         living.sort_by_key(order);
         let too_many = living.len().saturating_sub(limit).min(MOST_AT_ONCE);
         for session in living.iter().take(too_many).take_while(|session| order(session) < order(newest)) {
-            let end = Write::End(End { cause: EndCause::Displaced, at: now });
-            self.store.write_session(session.user_id, session.id, &end).await?;
+            let end = End { cause: EndCause::Displaced, at: now };
+            self.store.end_session(session.user_id, session.id, &end, self.clock.now()).await?;
             tracing::info!(event = "session_displaced", sub = %session.user_id, sid = %session.id);
         }
         Ok(())

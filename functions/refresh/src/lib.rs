@@ -63,10 +63,11 @@ impl<T: Table> App<T> {
         let nonce = Nonce::random(self.entropy.as_ref())?;
         let (mut rotation, mut write) = Rotation::begin(presented, nonce, &self.config.sessions, now);
         loop {
-            if self.clock.now() > deadline {
+            let at = self.clock.now();
+            if at > deadline {
                 return Err(Refusal::Late);
             }
-            let answer = self.table.write_session(presented.user_id(), presented.session_id(), &write).await?;
+            let answer = self.table.write_session(presented.user_id(), presented.session_id(), &write, at).await?;
             match rotation.resume(answer) {
                 Step::Write(next) => write = next,
                 Step::Over(outcome) => {

@@ -2,6 +2,7 @@
 
 use auth_core::id::{SessionId, UserId};
 use auth_core::rotation::{Write, Written};
+use auth_core::time::UnixTime;
 use auth_core::user::User;
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::store::Store;
@@ -14,6 +15,7 @@ pub trait Table: Send + Sync {
         user_id: UserId,
         id: SessionId,
         write: &Write,
+        at: UnixTime,
     ) -> impl Future<Output = Result<Written, StoreError>> + Send;
 
     /// Reads a user, strongly consistent: [`Store::user`].
@@ -21,8 +23,14 @@ pub trait Table: Send + Sync {
 }
 
 impl Table for Store {
-    async fn write_session(&self, user_id: UserId, id: SessionId, write: &Write) -> Result<Written, StoreError> {
-        Self::write_session(self, user_id, id, write).await
+    async fn write_session(
+        &self,
+        user_id: UserId,
+        id: SessionId,
+        write: &Write,
+        at: UnixTime,
+    ) -> Result<Written, StoreError> {
+        Self::write_session(self, user_id, id, write, at).await
     }
 
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {

@@ -6,7 +6,7 @@ mod request;
 
 use std::sync::Arc;
 
-use auth_core::rotation::{Write, Written};
+use auth_core::rotation::Written;
 use auth_core::session::{End, EndCause};
 use auth_core::time::{Clock, UnixTime};
 use auth_dynamodb::error::StoreError;
@@ -49,9 +49,9 @@ impl App {
     async fn end(&self, refresh_token: &str, now: UnixTime) -> Result<(), StoreError> {
         let Ok(presented) = self.config.refresh_keys.open(refresh_token) else { return Ok(()) }; // no I/O for it
         let (sub, sid) = (presented.user_id(), presented.session_id());
-        let end = Write::End(End { cause: EndCause::Logout, at: now });
-        match self.store.write_session(sub, sid, &end).await? {
-            Written::Done(_) => tracing::info!(event = "logout", %sub, %sid),
+        let end = End { cause: EndCause::Logout, at: now };
+        match self.store.end_session(sub, sid, &end, self.clock.now()).await? {
+            Written::Done(_) | Written::Ended => tracing::info!(event = "logout", %sub, %sid),
             Written::Refused(_) => tracing::info!(event = "logout_repeated", %sub, %sid),
         }
         Ok(())

@@ -6,7 +6,7 @@ mod list;
 use std::sync::Arc;
 
 use auth_core::id::SessionId;
-use auth_core::rotation::{Write, Written};
+use auth_core::rotation::Written;
 use auth_core::session::{End, EndCause};
 use auth_core::time::{Clock, UnixTime};
 use auth_dynamodb::error::StoreError;
@@ -57,9 +57,11 @@ impl App {
     async fn end(&self, caller: &Caller<'_>, sid: Option<&str>, now: UnixTime) -> Result<Response, Refusal> {
         let user_id = caller.user_id().ok_or(Refusal::NotFound)?;
         let id = sid.and_then(|sid| SessionId::parse(sid).ok()).ok_or(Refusal::NotFound)?;
-        let end = Write::End(End { cause: EndCause::Revoked, at: now });
-        match self.store.write_session(user_id, id, &end).await? {
-            Written::Done(_) => tracing::info!(event = "session_ended", sub = %user_id, sid = %id, by = caller.sid),
+        let end = End { cause: EndCause::Revoked, at: now };
+        match self.store.end_session(user_id, id, &end, self.clock.now()).await? {
+            Written::Done(_) | Written::Ended => {
+                tracing::info!(event = "session_ended", sub = %user_id, sid = %id, by = caller.sid);
+            }
             Written::Refused(Some(_)) => {}
             Written::Refused(None) => return Err(Refusal::NotFound),
         }

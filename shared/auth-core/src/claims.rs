@@ -34,6 +34,8 @@ pub struct AccessClaims {
     pub iat: UnixTime,
     /// From when on it is dead.
     pub exp: UnixTime,
+    /// The key that signed it: the header member `kid`.
+    pub kid: String,
 }
 
 /// The claims as they are minted.

@@ -1,13 +1,14 @@
 //! Configuration: read once, through a look-up, each value checked where it enters.
 
 use std::net::Ipv6Addr;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU8, NonZeroU16};
 use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::jwk::JwkSet;
 
 use crate::issuer::Issuer;
+use crate::journal::{self, COPIES_BOUNDS, JournalPolicy};
 use crate::jwt::Signer;
 use crate::key::{ALGORITHMS, KeyError, KeySet, SigningKey, publishable};
 use crate::policy::{ACCESS_TTL_BOUNDS, SESSIONS_PER_USER_BOUNDS, SessionPolicy};
@@ -200,6 +201,28 @@ impl<'a> Variables<'a> {
         self.parsed("SESSIONS_PER_USER", &format!("a whole number, {least} to {most}"), |value| {
             value.parse().ok().filter(|limit: &NonZeroU16| (least..=most).contains(&limit.get()))
         })
+    }
+
+    /// `JOURNAL_COPIES`: how many copies of the journal there are.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn journal_copies(&self) -> Result<NonZeroU8, ConfigError> {
+        let (least, most) = COPIES_BOUNDS;
+        let copies = self.parsed("JOURNAL_COPIES", &format!("a whole number, {least} to {most}"), |value| {
+            value.parse().ok().filter(|copies: &NonZeroU8| (least..=most).contains(&copies.get()))
+        })?;
+        Ok(copies.unwrap_or(NonZeroU8::MIN))
+    }
+
+    /// `JOURNAL_COPIES`, and what follows from `ACCESS_TOKEN_TTL_SECONDS`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn journal_policy(&self) -> Result<JournalPolicy, ConfigError> {
+        Ok(JournalPolicy { copies: self.journal_copies()?, keep: journal::keep(self.access_ttl()?) })
     }
 
     /// `REFRESH_KEYS`.

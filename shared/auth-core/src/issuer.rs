@@ -140,6 +140,7 @@ mod tests {
                     jti: TokenId::from_bytes([3; 16]).to_string(),
                     iat: UnixTime::from_seconds(NOW.seconds()),
                     exp: UnixTime::from_seconds(NOW.seconds()) + TTL,
+                    kid: issuer.signer.key().kid().to_owned(),
                 };
                 assert_eq!(claims, expected, "{algorithm:?}");
             }

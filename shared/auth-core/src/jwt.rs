@@ -170,6 +170,25 @@ pub enum Rejection {
     SenderConstrained,
 }
 
+impl Rejection {
+    /// What logs and metrics call it.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::TooLong | Self::NotCompact | Self::Header | Self::Claims => "malformed",
+            Self::WrongType => "wrong_type",
+            Self::UnknownKey => "unknown_key",
+            Self::WrongAlgorithm => "wrong_algorithm",
+            Self::Signature => "wrong_signature",
+            Self::WrongIssuer => "wrong_issuer",
+            Self::WrongAudience => "wrong_audience",
+            Self::Expired => "expired",
+            Self::NotYetValid | Self::IssuedInFuture => "not_yet_valid",
+            Self::LivesTooLong => "lives_too_long",
+            Self::SenderConstrained => "sender_constrained",
+        }
+    }
+}
+
 impl Verifier {
     /// A verifier for tokens of `issuer`, minted for `audience`, under any of `keys`.
     pub fn new(issuer: String, audience: String, keys: KeySet) -> Self {
@@ -192,7 +211,7 @@ impl Verifier {
         let signature = decode_signature(signature, &mut room)?;
         let claims = decode(claims)?;
         key.check(message.as_bytes(), signature).map_err(|_| Rejection::Signature)?;
-        self.believe(&claims, now)
+        self.believe(&claims, key, now)
     }
 
     /// The key that a message's header names, and the rest of the message. Nearly every header is one of ours to the
@@ -219,7 +238,7 @@ impl Verifier {
         Ok(&known.key)
     }
 
-    fn believe(&self, claims: &[u8], now: UnixTime) -> Result<AccessClaims, Rejection> {
+    fn believe(&self, claims: &[u8], key: &VerifyingKey, now: UnixTime) -> Result<AccessClaims, Rejection> {
         let claims: UnverifiedClaims<'_> = read(claims).ok_or(Rejection::Claims)?;
         if claims.iss != self.issuer {
             return Err(Rejection::WrongIssuer);
@@ -245,6 +264,7 @@ impl Verifier {
             jti: claims.jti.into_owned(),
             iat: UnixTime::from_seconds(claims.iat.0),
             exp: UnixTime::from_seconds(claims.exp.0),
+            kid: key.kid().to_owned(),
         })
     }
 }

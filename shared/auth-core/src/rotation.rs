@@ -66,6 +66,8 @@ pub struct Guard {
 pub enum Written {
     /// Done; the session as it is now.
     Done(Session),
+    /// Done: the session has ended.
+    Ended,
     /// Not done; the session as it was found, if there is one.
     Refused(Option<Session>),
 }
@@ -167,6 +169,11 @@ impl<'a> Rotation<'a> {
     pub fn resume(&mut self, answer: Written) -> Step {
         match answer {
             Written::Refused(None) => refused(Refusal::Unknown),
+            Written::Ended => match self.pending {
+                Pending::End { behind } => refused(Refusal::Replayed { behind }),
+                // No grant ends a session: a store that says so is not believed.
+                Pending::Grant(_) => Step::Over(Outcome::Busy),
+            },
             Written::Done(session) | Written::Refused(Some(session)) => {
                 match (self.pending, self.own_child(&session)) {
                     (Pending::Grant(decision), Some(child)) => granted(decision, session, child),
@@ -337,7 +344,11 @@ mod tests {
                     session.earlier.clone_from(earlier);
                     session.idle_expires_at = *idle_expires_at;
                 }
-                Write::End(end) if session.ended.is_none() => session.ended = Some(end.clone()),
+                Write::End(end) if session.ended.is_none() => {
+                    session.ended = Some(end.clone());
+                    self.writes += 1;
+                    return Written::Ended;
+                }
                 _ => return Written::Refused(Some(session.clone())),
             }
             self.writes += 1;
@@ -651,7 +662,7 @@ mod tests {
             let (presented, policy) = (token(&presented), policy());
             let (mut rotation, mut write) = Rotation::begin(&presented, nonce(99), &policy, NOW + REST);
             let outcome = loop {
-                if matches!(store.apply(&write), Written::Done(_)) {
+                if !matches!(store.apply(&write), Written::Refused(_)) {
                     assert!(matches!(store.apply(&write), Written::Refused(_)), "{name}: the condition holds once");
                 }
                 let answer = Written::Refused(store.item.clone());

@@ -1,12 +1,13 @@
 //! Instants: one `now` is taken when a request begins, and dates all that it writes and mints.
 
 use std::ops::Add;
-use std::time::{Duration, SystemTime};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime};
 
 /// Milliseconds since the Unix epoch.
 ///
 /// Tokens carry whole seconds (`NumericDate`, RFC 7519 §2); stored items carry the milliseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UnixTime(u64);
 
 impl UnixTime {
@@ -54,10 +55,36 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// An instant by two clocks. One of them may stand still while the process is frozen, the other may be set back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// By the wall clock.
+    pub wall: UnixTime,
+    /// By a clock that is never set, since some instant of its own.
+    pub steady: Duration,
+}
+
+impl Moment {
+    /// The time that has passed since `earlier`, by the clock that saw more of it.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.wall.since(earlier.wall).max(self.steady.saturating_sub(earlier.steady))
+    }
+}
+
 /// Where a request's `now` comes from.
 pub trait Clock: Send + Sync {
     /// The present instant.
     fn now(&self) -> UnixTime;
+
+    /// The present by a clock that is never set. One that has none says zero.
+    fn steady(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// The present instant, by both clocks.
+    fn moment(&self) -> Moment {
+        Moment { wall: self.now(), steady: self.steady() }
+    }
 }
 
 /// The operating system's clock.
@@ -69,6 +96,12 @@ impl Clock for SystemClock {
     fn now(&self) -> UnixTime {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         UnixTime(millis(since_epoch))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the system's clock")]
+    fn steady(&self) -> Duration {
+        static FIRST: OnceLock<Instant> = OnceLock::new();
+        FIRST.get_or_init(Instant::now).elapsed()
     }
 }
 
@@ -106,6 +139,19 @@ mod tests {
         assert_eq!(UnixTime::from_seconds(u64::MAX) + Duration::MAX, UnixTime::from_millis(u64::MAX));
         assert_eq!(UnixTime::from_seconds(5).before(Duration::from_secs(6)), UnixTime::from_millis(0));
         assert_eq!(UnixTime::from_seconds(5).since(UnixTime::from_seconds(9)), Duration::ZERO);
+    }
+
+    #[test]
+    fn the_clock_that_saw_more_time_go_by_counts() {
+        let moment = |wall, steady| Moment { wall: UnixTime::from_seconds(wall), steady: Duration::from_secs(steady) };
+        let cases = [
+            ("both", moment(103, 8), 3),
+            ("frozen: the steady clock stood still", moment(160, 5), 60),
+            ("the wall clock was set back", moment(50, 12), 7),
+        ];
+        for (name, now, seconds) in cases {
+            assert_eq!(now.since(moment(100, 5)), Duration::from_secs(seconds), "{name}");
+        }
     }
 
     #[test]

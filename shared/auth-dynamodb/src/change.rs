@@ -1,9 +1,11 @@
 //! Changes of a user. Each raises `ver`, and is refused if the user is not as it was read.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
+use auth_core::journal::Revocation;
 use auth_core::scope::{Roles, Scope};
 use auth_core::time::UnixTime;
 use auth_core::user::{Status, User};
@@ -37,9 +39,10 @@ pub enum Changed {
 }
 
 impl Store {
-    /// Changes a user that is still as `user`: one conditional write.
+    /// Changes a user that is still as `user`: one transaction with its entry in the journal.
     ///
-    /// Sessions go on, and their next refresh hands out what the user has then.
+    /// Sessions go on, and their next refresh hands out what the user has then. Access tokens of before are refused by every
+    /// authorizer as soon as it has read the journal.
     ///
     /// # Errors
     ///
@@ -51,24 +54,18 @@ impl Store {
             Change::Scope(scope) => ("scope", AttributeValue::S(scope.to_string())),
         };
         let changed = change.made_to(User { ver: user.next_ver(now), ..user.clone() });
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&self.table)
+        let update = Update::builder()
             .set_key(Some(Key::user(user.id).item()))
             .update_expression("SET #changed = :changed, ver = :ver")
             .condition_expression("ver = :read")
             .expression_attribute_names("#changed", name)
             .expression_attribute_values(":changed", value)
-            .expression_attribute_values(":ver", item::number(changed.ver))
             .expression_attribute_values(":read", item::number(user.ver))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let Err(error) = sent else { return Ok(Changed::Done(changed)) };
-        match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(refused)) => refusal(changed, refused.item.clone()),
-            _ => Err(StoreError::from_sdk("UpdateItem", &error)),
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let Err(error) = self.raise_ver([update], &changed, now).await? else { return Ok(Changed::Done(changed)) };
+        match transaction::reasons(error.as_service_error()) {
+            [user, ..] if is_refused(user) => refusal(changed, user.item().cloned()),
+            _ => Err(StoreError::from_sdk("TransactWriteItems", &error)),
         }
     }
 
@@ -113,19 +110,34 @@ impl Store {
             .condition_expression("ver = :read")
             .expression_attribute_values(":read", item::number(user.ver))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let Err(error) = self.raise_ver([login, record], &changed, now).await? else {
+            return Ok(Changed::Done(changed));
+        };
+        match transaction::reasons(error.as_service_error()) {
+            [_, user, ..] if is_refused(user) => refusal(changed, user.item().cloned()),
+            // The name leads to another user, or to none.
+            [login, ..] if is_refused(login) => Ok(Changed::Gone),
+            _ => Err(StoreError::from_sdk("TransactWriteItems", &error)),
+        }
+    }
+
+    /// Carries out updates that know the user's new `ver` as `:ver`, and writes into the journal that it is the least one which
+    /// is still good: all or nothing.
+    async fn raise_ver<const N: usize>(
+        &self,
+        updates: [UpdateBuilder; N],
+        changed: &User,
+        now: UnixTime,
+    ) -> Result<Result<(), SdkError<TransactWriteItemsError>>, StoreError> {
+        let ver = item::number(changed.ver);
         let mut sent = self.client.transact_write_items();
-        for update in [login, record] {
-            let update = update.table_name(&self.table).expression_attribute_values(":ver", item::number(ver)).build();
+        for update in updates {
+            let update = update.table_name(&self.table).expression_attribute_values(":ver", ver.clone()).build();
             let update = update.map_err(|_| StoreError::Corrupt("update"))?;
             sent = sent.transact_items(TransactWriteItem::builder().update(update).build());
         }
-        let Err(error) = sent.send().await else { return Ok(Changed::Done(changed)) };
-        match transaction::reasons(error.as_service_error()) {
-            [_, user] if is_refused(user) => refusal(changed, user.item().cloned()),
-            // The name leads to another user, or to none.
-            [login, _] if is_refused(login) => Ok(Changed::Gone),
-            _ => Err(StoreError::from_sdk("TransactWriteItems", &error)),
-        }
+        let sent = self.journalled(sent, &Revocation::user(changed.id, changed.ver), now)?;
+        Ok(sent.send().await.map(|_| ()))
     }
 }
 

@@ -6,6 +6,8 @@ use aws_sdk_dynamodb::config::AsyncSleep as _;
 use aws_sdk_dynamodb::types::{Delete, DeleteRequest, TransactWriteItem, WriteRequest};
 
 use auth_core::id::UserId;
+use auth_core::journal::Revocation;
+use auth_core::time::UnixTime;
 use auth_core::user::User;
 
 use crate::error::{Reason, StoreError};
@@ -31,7 +33,7 @@ pub enum Deletion {
 }
 
 impl Store {
-    /// Deletes a user and frees the login name, both or neither: one transaction. No refresh of the user's that begins
+    /// Deletes a user, frees the login name and writes it into the journal: one transaction. No refresh of the user's that begins
     /// afterwards succeeds.
     ///
     /// The sessions' items are left to [`Store::delete_sessions`].
@@ -39,7 +41,7 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError`].
-    pub async fn delete_user(&self, user: &User) -> Result<Deletion, StoreError> {
+    pub async fn delete_user(&self, user: &User, now: UnixTime) -> Result<Deletion, StoreError> {
         let login = Delete::builder()
             .table_name(&self.table)
             .set_key(Some(Key::login(&user.login_name).item()))
@@ -51,9 +53,10 @@ impl Store {
             let delete = delete.build().map_err(|_| StoreError::Corrupt("delete"))?;
             sent = sent.transact_items(TransactWriteItem::builder().delete(delete).build());
         }
-        let Err(error) = sent.send().await else { return Ok(Deletion::Deleted) };
+        let gone = Revocation::user(user.id, user.next_ver(now));
+        let Err(error) = self.journalled(sent, &gone, now)?.send().await else { return Ok(Deletion::Deleted) };
         match transaction::reasons(error.as_service_error()) {
-            [login, _] if is_refused(login) => Ok(Deletion::Gone),
+            [login, ..] if is_refused(login) => Ok(Deletion::Gone),
             _ => Err(StoreError::from_sdk("TransactWriteItems", &error)),
         }
     }

@@ -55,6 +55,15 @@ impl Key {
         id.and_then(|id| SessionId::parse(id).ok()).ok_or(StoreError::Corrupt("session"))
     }
 
+    pub(crate) fn journal(copy: u8, sk: String) -> Self {
+        Self { pk: format!("JOURNAL#{copy}"), sk }
+    }
+
+    /// The mark of an access token that was revoked by itself.
+    pub(crate) fn token(jti: &str) -> Self {
+        Self { pk: format!("TOKEN#{jti}"), sk: "TOKEN".to_owned() }
+    }
+
     pub(crate) fn pk(&self) -> &str {
         &self.pk
     }

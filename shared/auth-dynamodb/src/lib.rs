@@ -9,6 +9,7 @@ pub mod check;
 pub mod deletion;
 pub mod endpoint;
 pub mod error;
+pub mod journal;
 pub mod login;
 pub mod page;
 pub mod session;

@@ -6,10 +6,13 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use auth_core::id::{SessionId, UserId};
+use auth_core::journal::Revocation;
 use auth_core::network::Network;
 use auth_core::refresh_token::Nonce;
 use auth_core::rotation::{Guard, Write, Written};
@@ -21,6 +24,7 @@ use crate::error::StoreError;
 use crate::item::{self, Item, Key, SESSION_PREFIX, TTL};
 use crate::page::{Cursor, Page};
 use crate::store::Store;
+use crate::transaction::{self, is_refused};
 
 /// How long the item of a session that has ended stays. Without it, its tokens are as good as with it: not at all.
 const ENDED_LIFE: Duration = Duration::from_hours(24);
@@ -127,49 +131,94 @@ impl Store {
             .set_exclusive_start_key(after.map(Cursor::into_key))
     }
 
-    /// Carries out one step of a rotation: one conditional write, the item asked for in either case.
+    /// Carries out one step of a rotation: one conditional write, which brings the item back if it is refused, or
+    /// [`Self::end_session`] at `at`.
     ///
     /// # Errors
     ///
     /// [`StoreError`]. It is then unknown whether the write was done.
-    pub async fn write_session(&self, user_id: UserId, id: SessionId, write: &Write) -> Result<Written, StoreError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(Key::session(user_id, id).item()))
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match express(update, write)?.send().await {
-            Ok(output) => Ok(Written::Done(read(user_id, id, output.attributes.unwrap_or_default())?)),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    Ok(Written::Refused(refused.item.clone().map(|item| read(user_id, id, item)).transpose()?))
-                }
-                _ => Err(StoreError::from_sdk("UpdateItem", &error)),
-            },
+    pub async fn write_session(
+        &self,
+        user_id: UserId,
+        id: SessionId,
+        write: &Write,
+        at: UnixTime,
+    ) -> Result<Written, StoreError> {
+        match write {
+            Write::End(end) => self.end_session(user_id, id, end, at).await,
+            Write::Rotate { guard, previous, child, idle_expires_at } => {
+                let update = go_on(self.update_session(user_id, id), guard, child, *idle_expires_at)?
+                    .update_expression(
+                        "SET #previous = :previous, newest = :child, idle_expires_at = :idle, #ttl = :ttl REMOVE earlier",
+                    )
+                    .expression_attribute_names("#previous", "previous")
+                    .expression_attribute_values(":previous", nonce_value(previous));
+                written(user_id, id, update).await
+            }
+            Write::Fork { guard, earlier, child, idle_expires_at } => {
+                let update = go_on(self.update_session(user_id, id), guard, child, *idle_expires_at)?
+                    .update_expression("SET earlier = :earlier, newest = :child, idle_expires_at = :idle, #ttl = :ttl")
+                    .expression_attribute_values(":earlier", item::value(children(earlier))?);
+                written(user_id, id, update).await
+            }
         }
     }
-}
 
-fn express(update: UpdateItemFluentBuilder, write: &Write) -> Result<UpdateItemFluentBuilder, StoreError> {
-    match write {
-        Write::Rotate { guard, previous, child, idle_expires_at } => Ok(go_on(update, guard, child, *idle_expires_at)?
-            .update_expression(
-                "SET #previous = :previous, newest = :child, idle_expires_at = :idle, #ttl = :ttl REMOVE earlier",
-            )
-            .expression_attribute_names("#previous", "previous")
-            .expression_attribute_values(":previous", nonce_value(previous))),
-        Write::Fork { guard, earlier, child, idle_expires_at } => Ok(go_on(update, guard, child, *idle_expires_at)?
-            .update_expression("SET earlier = :earlier, newest = :child, idle_expires_at = :idle, #ttl = :ttl")
-            .expression_attribute_values(":earlier", item::value(children(earlier))?)),
-        Write::End(end) => Ok(update
+    fn update_session(&self, user_id: UserId, id: SessionId) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.table).set_key(Some(Key::session(user_id, id).item()))
+    }
+
+    /// Ends a session that has not ended, and writes it into the journal: one transaction. Its one condition: not ended yet.
+    ///
+    /// `at` stamps the entry: the instant of this very call, since an entry has to land within seconds of its stamp.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`]. It is then unknown whether the session has ended.
+    pub async fn end_session(
+        &self,
+        user_id: UserId,
+        id: SessionId,
+        end: &End,
+        at: UnixTime,
+    ) -> Result<Written, StoreError> {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(Key::session(user_id, id).item()))
             .update_expression("SET ended = :end, #ttl = :ttl")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(ended)")
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_values(":ttl", item::number((end.at + ENDED_LIFE).seconds()))
-            .expression_attribute_values(":end", item::value(EndRecord::new(end))?)),
+            .expression_attribute_values(":end", item::value(EndRecord::new(end))?)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let update = update.build().map_err(|_| StoreError::Corrupt("update"))?;
+        let update = TransactWriteItem::builder().update(update).build();
+        let sent = self.client.transact_write_items().transact_items(update);
+        let Err(error) = self.journalled(sent, &Revocation::session(id), at)?.send().await else {
+            return Ok(Written::Ended);
+        };
+        match transaction::reasons(error.as_service_error()) {
+            [session, ..] if is_refused(session) => refused(user_id, id, session.item()),
+            _ => Err(StoreError::from_sdk("TransactWriteItems", &error)),
+        }
     }
+}
+
+async fn written(user_id: UserId, id: SessionId, update: UpdateItemFluentBuilder) -> Result<Written, StoreError> {
+    let update = update
+        .return_values(ReturnValue::AllNew)
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    match update.send().await {
+        Ok(output) => Ok(Written::Done(read(user_id, id, output.attributes.unwrap_or_default())?)),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(found)) => refused(user_id, id, found.item()),
+            _ => Err(StoreError::from_sdk("UpdateItem", &error)),
+        },
+    }
+}
+
+fn refused(user_id: UserId, id: SessionId, found: Option<&Item>) -> Result<Written, StoreError> {
+    Ok(Written::Refused(found.map(|item| read(user_id, id, item.clone())).transpose()?))
 }
 
 /// What [`Write::Rotate`] and [`Write::Fork`] share: the guard, the new child and the new expiry.

@@ -12,6 +12,8 @@ use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
+use auth_core::journal::JournalPolicy;
+
 use crate::endpoint::Endpoint;
 use crate::error::StoreError;
 use crate::item::{Item, Key};
@@ -30,6 +32,7 @@ const LONGEST_BACKOFF: Duration = Duration::from_millis(400);
 pub struct Store {
     pub(crate) client: Client,
     pub(crate) table: String,
+    pub(crate) journal: JournalPolicy,
     page_size: Option<NonZeroU16>,
 }
 
@@ -43,6 +46,12 @@ impl Store {
         Self::with_timeouts(Builder::from(&shared), table, REQUEST.timeouts())
     }
 
+    /// The same, for whoever reads the journal and rather decides by what is known than waits.
+    pub async fn for_journal(table: String) -> Self {
+        let shared = aws_config::defaults(BehaviorVersion::latest()).load().await;
+        Self::with_timeouts(Builder::from(&shared), table, JOURNAL.timeouts())
+    }
+
     /// The table at another endpoint: as [`Self::on_loopback`] there, with the credentials and the region of the
     /// environment elsewhere.
     pub async fn at(endpoint: &Endpoint, table: String) -> Self {
@@ -54,7 +63,8 @@ impl Store {
     }
 
     /// The table as [`Self::from_environment`] or [`Self::at`] finds it, for a person who waits longer than a request may,
-    /// and who is told at once if the environment names no account.
+    /// and who is told at once if the environment names no account. What is revoked goes into every copy of the journal that
+    /// there can be.
     ///
     /// # Errors
     ///
@@ -62,7 +72,9 @@ impl Store {
     pub async fn for_operator(endpoint: Option<&Endpoint>, table: String) -> Result<Self, NoAccount> {
         let mut shared = aws_config::defaults(BehaviorVersion::latest());
         match endpoint {
-            Some(endpoint) if endpoint.is_on_loopback() => return Ok(Self::on_loopback(endpoint.as_str(), table)),
+            Some(endpoint) if endpoint.is_on_loopback() => {
+                return Ok(Self::on_loopback(endpoint.as_str(), table).with_journal(JournalPolicy::EVERY_COPY));
+            }
             Some(endpoint) => shared = shared.endpoint_url(endpoint.as_str()),
             None => {}
         }
@@ -70,7 +82,8 @@ impl Store {
         shared.region().ok_or(NoAccount::Region)?;
         let credentials = shared.credentials_provider().ok_or(NoAccount::Credentials)?;
         credentials.provide_credentials().await.map_err(|_| NoAccount::Credentials)?;
-        Ok(Self::with_timeouts(Builder::from(&shared), table, OPERATOR.timeouts()))
+        let store = Self::with_timeouts(Builder::from(&shared), table, OPERATOR.timeouts());
+        Ok(store.with_journal(JournalPolicy::EVERY_COPY))
     }
 
     /// The table in an engine on this machine, which asks for no account. Only a busy machine delays it, and then there is
@@ -89,6 +102,12 @@ impl Store {
     #[must_use]
     pub fn with_page_size(self, items: NonZeroU16) -> Self {
         Self { page_size: Some(items), ..self }
+    }
+
+    /// The same table, whose journal is written by `policy`.
+    #[must_use]
+    pub fn with_journal(self, policy: JournalPolicy) -> Self {
+        Self { journal: policy, ..self }
     }
 
     pub(crate) fn page_size(&self) -> Option<i32> {
@@ -115,7 +134,7 @@ impl Store {
             .with_initial_backoff(FIRST_BACKOFF)
             .with_max_backoff(LONGEST_BACKOFF);
         let config = config.timeout_config(timeouts).retry_config(retries).retry_classifier(ConflictIsTransient);
-        Self { client: Client::from_conf(config.build()), table, page_size: None }
+        Self { client: Client::from_conf(config.build()), table, journal: JournalPolicy::default(), page_size: None }
     }
 }
 
@@ -139,6 +158,13 @@ struct Patience {
 
 const REQUEST: Patience =
     Patience { connect: Duration::from_millis(500), attempt: Duration::from_millis(700), call: CALL_TIMEOUT };
+
+/// One attempt.
+const JOURNAL: Patience = Patience {
+    connect: Duration::from_millis(500),
+    attempt: Duration::from_millis(500),
+    call: Duration::from_millis(500),
+};
 
 /// For a page of 1 MB over a slow line.
 const OPERATOR: Patience =

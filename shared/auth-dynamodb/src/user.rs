@@ -85,7 +85,8 @@ impl Store {
         }
     }
 
-    fn put(&self, item: Item, condition: &str) -> Result<TransactWriteItem, StoreError> {
+    /// A put of a transaction.
+    pub(crate) fn put(&self, item: Item, condition: &str) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).condition_expression(condition).build();
         Ok(TransactWriteItem::builder().put(put.map_err(|_| StoreError::Corrupt("put"))?).build())
     }

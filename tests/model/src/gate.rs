@@ -7,6 +7,7 @@ use std::task::Poll;
 
 use auth_core::id::{SessionId, UserId};
 use auth_core::rotation::{Write, Written};
+use auth_core::time::UnixTime;
 use auth_core::user::User;
 use auth_dynamodb::error::{Reason, StoreError};
 use refresh::table::Table;
@@ -99,7 +100,7 @@ fn fault(operation: &'static str) -> StoreError {
 }
 
 impl Table for Gate {
-    async fn write_session(&self, _: UserId, _: SessionId, write: &Write) -> Result<Written, StoreError> {
+    async fn write_session(&self, _: UserId, _: SessionId, write: &Write, _: UnixTime) -> Result<Written, StoreError> {
         match self.ask(Operation::Write(write.clone())).await {
             Reply::Written(written) => Ok(written),
             Reply::User(_) | Reply::Fault => Err(fault("UpdateItem")),

@@ -59,7 +59,7 @@ pub(crate) fn describe(operation: &Operation, reply: &Reply) -> String {
         Operation::Write(Write::End(_)) => "would end the session",
     };
     let outcome = match reply {
-        Reply::Written(Written::Done(_)) => ", written",
+        Reply::Written(Written::Done(_) | Written::Ended) => ", written",
         Reply::Written(Written::Refused(_)) => ", refused",
         Reply::User(_) | Reply::Fault => "",
     };

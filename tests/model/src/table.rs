@@ -49,7 +49,10 @@ impl Table for Memory {
                 session.newest = child;
                 session.idle_expires_at = idle_expires_at;
             }
-            Write::End(end) => session.ended = Some(end),
+            Write::End(end) => {
+                session.ended = Some(end);
+                return Written::Ended;
+            }
         }
         Written::Done(session.clone())
     }

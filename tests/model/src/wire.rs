@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use crate::table::{Memory, Table};
-use crate::world::{SESSION, USER};
+use crate::world::{SESSION, START, USER};
 
 /// An engine on a free port of loopback, and what is needed to wait for it.
 pub struct Engine {
@@ -79,7 +79,7 @@ impl Wire<'_> {
 impl Table for Wire<'_> {
     fn write(&mut self, write: &Write) -> Written {
         let Engine { runtime, store } = self.engine;
-        let engine = runtime.block_on(store.write_session(USER, SESSION, write));
+        let engine = runtime.block_on(store.write_session(USER, SESSION, write, START));
         let memory = self.memory.write(write);
         self.both(engine, memory)
     }
@@ -93,7 +93,7 @@ impl Table for Wire<'_> {
     fn put_user(&mut self, user: &User) {
         let Engine { runtime, store } = self.engine;
         let put = runtime.block_on(async {
-            store.delete_user(user).await?;
+            store.delete_user(user, START).await?;
             store.create_user(user, "").await
         });
         self.disagreement = put.err().map(|error| error.to_string());

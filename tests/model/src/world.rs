@@ -11,7 +11,7 @@ use auth_core::login::LoginName;
 use auth_core::refresh_token::Nonce;
 use auth_core::rotation::{Write, Written};
 use auth_core::scope::{Roles, Scope};
-use auth_core::session::{End, EndCause, Session};
+use auth_core::session::{EARLIER_CHILDREN, End, EndCause, Session};
 use auth_core::time::UnixTime;
 use auth_core::user::{Status, User};
 use auth_http::function::Function as _;
@@ -90,6 +90,8 @@ struct Message {
 /// A request that an instance works on.
 struct Running<'a> {
     message: Message,
+    /// Whether nothing has happened yet that it may be answered with a 503 for.
+    undisturbed: bool,
     future: Pin<Box<dyn Future<Output = Response> + 'a>>,
 }
 
@@ -301,7 +303,7 @@ impl<'a, T: Table> World<'a, T> {
         self.reference.arrived(id, self.now);
         let event = event(&message, self.now);
         let future = Box::pin(app.answer(Request::from_event(&event)));
-        self.running.insert(id, Running { message, future });
+        self.running.insert(id, Running { message, undisturbed: true, future });
         self.run(id)
     }
 
@@ -312,9 +314,13 @@ impl<'a, T: Table> World<'a, T> {
         let Poll::Ready(response) = running.future.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
             return Ok(());
         };
-        let Some(Running { mut message, .. }) = self.running.remove(&id) else { return Ok(()) };
+        let Some(Running { mut message, undisturbed, .. }) = self.running.remove(&id) else { return Ok(()) };
         self.rig.gate.forget(id);
         let verdict = answer::read(&response).ok_or(Violation::OddAnswer)?;
+        let is_full = self.table.session().is_none_or(|session| session.earlier.len() == EARLIER_CHILDREN);
+        if verdict == Verdict::Again && undisturbed && !is_full && message.scope != Asked::More {
+            return Err(Violation::OddAnswer);
+        }
         if let Verdict::Granted { token, .. } = &verdict {
             let generation = self.rig.keys.open(token).map_or(u32::MAX, |token| token.generation());
             self.names.learn(token, generation);
@@ -351,6 +357,10 @@ impl<'a, T: Table> World<'a, T> {
         let reply = if is_done { self.carry_out(&operation) } else { Reply::Fault };
         self.tell(|_| format!("#{id} {}: {}", describe(&operation, &reply), fate.describe()));
         self.remember(id, &reply);
+        for (of, running) in &mut self.running {
+            let concerns = if *of == id { fate != Fate::Done } else { matches!(operation, Operation::Write(_)) };
+            running.undisturbed &= !concerns;
+        }
         let before = START + ABSOLUTE;
         if self.table.session().is_some_and(|session| session.expires_at != before) {
             return Err(Violation::ExpiryMoved);
@@ -385,6 +395,7 @@ impl<'a, T: Table> World<'a, T> {
                 self.names.session(session, &mut hasher);
             }
             Reply::Written(Written::Refused(None)) => "gone".hash(&mut hasher),
+            Reply::Written(Written::Ended) => "ended".hash(&mut hasher),
             Reply::User(_) => "user".hash(&mut hasher),
             Reply::Fault => "fault".hash(&mut hasher),
         }
@@ -478,6 +489,7 @@ impl<'a, T: Table> World<'a, T> {
         self.rig.time.store(self.now, Ordering::Relaxed);
         self.tell(|_| format!("{seconds} s go by"));
         let now = self.now;
+        self.running.values_mut().for_each(|running| running.undisturbed = false);
         let lives = |message: &Message| message.immortal || now - message.since <= LIFE;
         self.requests.retain(lives);
         self.answers.retain(|(message, _)| lives(message));

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use auth_core::id::SessionId;
 use auth_core::login::LoginName;
-use auth_core::rotation::{Write as Change, Written};
+use auth_core::rotation::Written;
 use auth_core::session::{End, EndCause, Session};
 use auth_core::time::UnixTime;
 use auth_core::user::{Denial, User};
@@ -37,9 +37,10 @@ impl<W: Write> Context<W> {
         let session = self.store.session(user.id, sid).await?.ok_or_else(unknown)?;
         let device = session.device.as_deref().unwrap_or("no device named");
         self.confirm(&format!("End session {sid} of \"{}\" ({device})?", name.as_str()))?;
-        let end = Change::End(End { cause: EndCause::Revoked, at: now() });
-        let (ended, sentence) = match self.store.write_session(session.user_id, session.id, &end).await? {
-            Written::Done(_) => (1, "ended"),
+        let now = now();
+        let end = End { cause: EndCause::Revoked, at: now };
+        let (ended, sentence) = match self.store.end_session(session.user_id, session.id, &end, now).await? {
+            Written::Done(_) | Written::Ended => (1, "ended"),
             Written::Refused(Some(_)) => (0, "had ended already"),
             Written::Refused(None) => return Err(unknown()),
         };

@@ -97,7 +97,7 @@ impl<W: Write> Context<W> {
         self.confirm(&format!("Delete \"{}\" ({}) with all sessions, for ever?", name.as_str(), user.id))?;
         // Sessions first: where that breaks off, the name still leads to the rest. Then those that began meanwhile.
         let there = self.store.delete_sessions(user.id).await?;
-        if self.store.delete_user(&user).await? == Deletion::Gone {
+        if self.store.delete_user(&user, now()).await? == Deletion::Gone {
             return Err(Failure::NoUser(name.clone()));
         }
         let begun_meanwhile = self.store.delete_sessions(user.id).await?;

@@ -125,14 +125,14 @@ impl Gateway {
             received: &received,
         };
         if let Some(connecting) = self.connecting.as_ref().filter(|_| path == "/" && websocket::is_handshake(&parts)) {
-            let handed_on = connecting.authorize(&exchange(path, Map::new()), at)?;
+            let handed_on = connecting.authorize(&exchange(path, Map::new()), at).await?;
             return Ok(websocket::connect(parts.clone(), handed_on).await);
         }
         let (route, parameters) = Route::matching(path).ok_or(GatewayResponse::MissingAuthenticationToken)?;
         let exchange = exchange(route.path, parameters);
         // A preflight carries no token: the API has a method OPTIONS of its own beside ANY, without the authorizer.
         let authorized = route.authorized && parts.method != Method::OPTIONS;
-        let handed_on = if authorized { Some(self.authorization.authorize(&exchange, at)?) } else { None };
+        let handed_on = if authorized { Some(self.authorization.authorize(&exchange, at).await?) } else { None };
         self.invoke(route.target, exchange.proxy(&body, handed_on.as_ref()), &received.id).await
     }
 

@@ -21,6 +21,8 @@ use auth_dynamodb::user::Creation;
 use auth_http::browser::Browsers;
 use auth_password::hasher::{Hasher, Parameters};
 use auth_password::password::{MIN_LENGTH, Password};
+use authorizer::journal::TableJournal;
+use authorizer::watch::Watch;
 use serde_json::Value;
 use tokio::net::TcpListener;
 
@@ -29,7 +31,7 @@ use crate::engine;
 use crate::gateway::{self, Functions, Gateway};
 use crate::secrets::Secrets;
 use crate::stage::Stage;
-use crate::surface::{Attachment, AttachmentError, Authorization, Surface};
+use crate::surface::{Answered, Attachment, AttachmentError, Authorization, Surface};
 
 /// The login name of the demo user.
 pub const DEMO_USER: &str = "demo";
@@ -161,10 +163,10 @@ impl Stack {
         let look_up = |name: &str| variables.get(name).cloned().or_else(|| (options.variables)(name));
         let variables = Variables::new(&look_up);
         let (dynamodb, store) = connect(&options, variables.table_name()?).await?;
+        let store = store.with_journal(variables.journal_policy()?);
         store.create_table().await?;
         create_demo_user(&store, &secrets, entropy.as_ref(), clock.now().millis()).await?;
-        let authorizer =
-            authorizer::App::new(authorizer::config::Config::from_variables(&variables)?, Arc::clone(&clock) as _);
+        let authorizer = authorizer(&variables, &store, &clock)?;
         let (authorization, connecting) = attach(options.attachment, &Arc::new(authorizer))?;
         let service = Arc::new(Gateway {
             functions: functions(&variables, &store, &clock, &entropy)?,
@@ -222,6 +224,21 @@ async fn connect(options: &Options, table: String) -> Result<(String, Store), St
     Ok((endpoint, store))
 }
 
+/// The authorizer, whose watch reads the journal when it is first asked.
+fn authorizer(
+    variables: &Variables<'_>,
+    store: &Store,
+    clock: &Arc<LocalClock>,
+) -> Result<authorizer::App, ConfigError> {
+    let config = authorizer::config::Config::from_variables(variables)?;
+    let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+    let watch = config.revocation.as_ref().map(|revocation| {
+        let journal = TableJournal::new(store.clone(), revocation.copy(0));
+        Watch::new(journal, revocation.freshness, Arc::clone(&clock), 0)
+    });
+    Ok(authorizer::App::new(config, watch, clock))
+}
+
 fn functions(
     variables: &Variables<'_>,
     store: &Store,
@@ -248,9 +265,12 @@ fn attach(
 ) -> Result<(Authorization, Option<Authorization>), AttachmentError> {
     let new = |attachment| {
         let authorizer = Arc::clone(authorizer);
-        let invoke = move |event: &Value| {
-            let answer = authorizer.authorize(event).map_err(|_| authorizer::UNAUTHORIZED.to_owned())?;
-            serde_json::to_value(answer).map_err(|error| error.to_string())
+        let invoke = move |event: Value| -> Answered {
+            let authorizer = Arc::clone(&authorizer);
+            Box::pin(async move {
+                let answer = authorizer.authorize(&event).await.map_err(|refusal| refusal.text().to_owned())?;
+                serde_json::to_value(answer).map_err(|error| error.to_string())
+            })
         };
         Authorization::new(attachment, Box::new(invoke))
     };

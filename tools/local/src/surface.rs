@@ -3,6 +3,7 @@
 //! Each test says which rule of API Gateway's developer guide it holds the gateway to.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -88,7 +89,10 @@ impl Attachment {
 }
 
 /// Invokes an authorizer: its answer, or the text of its error.
-pub(crate) type Invoke = Box<dyn Fn(&Value) -> Result<Value, String> + Send + Sync>;
+pub(crate) type Invoke = Box<dyn Fn(Value) -> Answered + Send + Sync>;
+
+/// What comes of it.
+pub(crate) type Answered = Pin<Box<dyn Future<Output = Result<Value, String>> + Send>>;
 
 /// A gateway's side of its authorizer.
 pub(crate) struct Authorization {
@@ -109,7 +113,7 @@ impl Authorization {
     }
 
     /// What the authorizer hands on of the caller, if the request may be made.
-    pub(crate) fn authorize(
+    pub(crate) async fn authorize(
         &self,
         exchange: &Exchange<'_>,
         now: UnixTime,
@@ -118,7 +122,7 @@ impl Authorization {
         let identity: Vec<String> = sources.collect::<Option<_>>().ok_or(GatewayResponse::Unauthorized)?;
         let answer = match self.kept(&identity, now) {
             Some(answer) => answer,
-            None => self.ask(exchange, identity, now)?,
+            None => self.ask(exchange, identity, now).await?,
         };
         let arn = match self.attachment.surface {
             Surface::WebSocket => exchange.stage.arn("$connect"),
@@ -130,7 +134,12 @@ impl Authorization {
         }
     }
 
-    fn ask(&self, exchange: &Exchange<'_>, identity: Vec<String>, now: UnixTime) -> Result<Answer, GatewayResponse> {
+    async fn ask(
+        &self,
+        exchange: &Exchange<'_>,
+        identity: Vec<String>,
+        now: UnixTime,
+    ) -> Result<Answer, GatewayResponse> {
         let event = match self.attachment.surface {
             Surface::RestToken => exchange.token(identity.first().map(String::as_str).unwrap_or_default()),
             Surface::RestRequest => exchange.request(),
@@ -138,7 +147,7 @@ impl Authorization {
             Surface::Http(Payload::Two { .. }) => exchange.http_2(&identity),
             Surface::WebSocket => exchange.connect(),
         };
-        let answer = (self.invoke)(&event).map_err(|error| match error.as_str() {
+        let answer = (self.invoke)(event).await.map_err(|error| match error.as_str() {
             "Unauthorized" => GatewayResponse::Unauthorized,
             _ => GatewayResponse::Default5xx,
         })?;
@@ -193,9 +202,9 @@ mod tests {
         let answer = answer.map_err(str::to_owned);
         let invoke = {
             let asked = Arc::clone(&asked);
-            Box::new(move |event: &Value| {
-                asked.lock().unwrap().push(event.clone());
-                answer.clone()
+            Box::new(move |event: Value| -> Answered {
+                asked.lock().unwrap().push(event);
+                Box::pin(std::future::ready(answer.clone()))
             })
         };
         (Authorization::new(attachment, invoke).unwrap(), asked)
@@ -216,7 +225,8 @@ mod tests {
         let path = stage.path(&parts.uri).unwrap();
         let parameters = Map::new();
         let exchange = Exchange { parts, stage: &stage, path, resource: path, parameters, received: &received };
-        authorization.authorize(&exchange, now)
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(authorization.authorize(&exchange, now))
     }
 
     fn authorize(authorization: &Authorization, path: &str) -> Result<Map<String, Value>, GatewayResponse> {
@@ -379,7 +389,8 @@ mod tests {
             (Attachment { ttl, ..new(Surface::WebSocket) }, Err(AttachmentError::CachedWebSocket)),
         ];
         for (attachment, expected) in cases {
-            let made = Authorization::new(attachment.clone(), Box::new(|_| Err(String::new())));
+            let made =
+                Authorization::new(attachment.clone(), Box::new(|_| Box::pin(std::future::ready(Err(String::new())))));
             assert_eq!(made.map(drop), expected, "{attachment:?}");
         }
     }

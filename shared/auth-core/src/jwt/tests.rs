@@ -136,6 +136,7 @@ fn a_good_token_tells_its_claims() {
             jti: "token".to_owned(),
             iat: UnixTime::from_seconds(NOW - 60),
             exp: UnixTime::from_seconds(NOW + 540),
+            kid: party.key.kid().to_owned(),
         };
         assert_eq!(claims, expected, "{}", party.name());
     }
