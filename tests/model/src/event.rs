@@ -24,6 +24,10 @@ pub enum Verdict {
         exp: u64,
         /// What the access token may be used for.
         scope: String,
+        /// The user's `ver` in it.
+        ver: u64,
+        /// The access token.
+        access: String,
     },
     /// 400 `invalid_grant`.
     Refused,
@@ -52,6 +56,10 @@ pub enum Violation {
     ScopeWidened,
     /// The session's absolute expiry moved.
     ExpiryMoved,
+    /// An access token was let in although it had been revoked for longer than a snapshot may be old.
+    RevokedIsAllowed,
+    /// An access token was refused with a 401 that nothing had revoked.
+    GoodIsRefused,
     /// The table over the wire and the one in memory say different things.
     TablesDisagree,
     /// An answer that the handler should not give: a 5xx without a fault, a body without its members.

@@ -148,7 +148,7 @@ fn left(bounds: &Bounds, path: &[Step]) -> [usize; 4] {
         bounds.owner.saturating_sub(count(|step| matches!(step, Step::Send { .. }))),
         bounds.thief.saturating_sub(count(|step| matches!(step, Step::Steal { .. }))),
         (bounds.waits + 1).saturating_sub(count(|step| matches!(step, Step::Wait { .. }))),
-        usize::from(bounds.logout).saturating_sub(count(|step| matches!(step, Step::Change(_)))),
+        usize::from(bounds.logout).saturating_sub(count(|step| matches!(step, Step::Change { .. }))),
     ]
 }
 
@@ -193,7 +193,7 @@ fn possible(rig: &Rig, bounds: &Bounds, path: &[Step]) -> Vec<Step> {
         steps.extend(bounds.seconds.iter().map(|seconds| Step::Wait { seconds: *seconds }));
     }
     if logout > 0 {
-        steps.push(Step::Change(Change::Logout));
+        steps.push(Step::Change { change: Change::Logout, stamped: 0 });
     }
     steps
 }

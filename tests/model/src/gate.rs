@@ -6,17 +6,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use auth_core::id::{SessionId, UserId};
+use auth_core::journal::Entry;
 use auth_core::rotation::{Write, Written};
 use auth_core::time::UnixTime;
 use auth_core::user::User;
 use auth_dynamodb::error::{Reason, StoreError};
+use authorizer::watch::Journal;
 use refresh::table::Table;
 
 /// What a request asks of the table.
 #[derive(Clone, Debug)]
 pub(crate) enum Operation {
-    Write(Write),
+    /// With the stamp of the entry that it may put into the journal.
+    Write(Write, UnixTime),
     ReadUser,
+    /// From a stamp on.
+    ReadJournal(UnixTime),
 }
 
 /// What it is told.
@@ -24,6 +29,7 @@ pub(crate) enum Operation {
 pub(crate) enum Reply {
     Written(Written),
     User(Option<User>),
+    Journal(Vec<Entry>),
     /// The SDK has given up.
     Fault,
 }
@@ -42,6 +48,9 @@ struct State {
 }
 
 impl Gate {
+    /// The first number of what is asked by authorizers; requests have smaller ones.
+    pub(crate) const DOORS: usize = 1 << 20;
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -100,17 +109,31 @@ fn fault(operation: &'static str) -> StoreError {
 }
 
 impl Table for Gate {
-    async fn write_session(&self, _: UserId, _: SessionId, write: &Write, _: UnixTime) -> Result<Written, StoreError> {
-        match self.ask(Operation::Write(write.clone())).await {
+    async fn write_session(&self, _: UserId, _: SessionId, write: &Write, at: UnixTime) -> Result<Written, StoreError> {
+        match self.ask(Operation::Write(write.clone(), at)).await {
             Reply::Written(written) => Ok(written),
-            Reply::User(_) | Reply::Fault => Err(fault("UpdateItem")),
+            _ => Err(fault("UpdateItem")),
         }
     }
 
     async fn user(&self, _: UserId) -> Result<Option<User>, StoreError> {
         match self.ask(Operation::ReadUser).await {
             Reply::User(user) => Ok(user),
-            Reply::Written(_) | Reply::Fault => Err(fault("GetItem")),
+            _ => Err(fault("GetItem")),
+        }
+    }
+}
+
+impl Journal for Gate {
+    type Error = StoreError;
+
+    async fn read(&self, from: UnixTime, entry: impl FnMut(Entry) + Send) -> Result<u32, StoreError> {
+        match self.ask(Operation::ReadJournal(from)).await {
+            Reply::Journal(entries) => {
+                entries.into_iter().for_each(entry);
+                Ok(1)
+            }
+            _ => Err(fault("Query")),
         }
     }
 }

@@ -18,7 +18,9 @@ pub mod table;
 pub mod wire;
 pub mod world;
 
+mod access;
 mod answer;
 mod digest;
+mod door;
 mod gate;
 mod story;

@@ -3,7 +3,7 @@
 use crate::rng::Rng;
 use crate::step::{Asked, Change, Fate, Step};
 use crate::table::Table;
-use crate::world::{Cast, World};
+use crate::world::{Cast, DOORS, World};
 
 /// The windows, in seconds, that histories are searched for.
 pub const WINDOWS: [u64; 3] = [0, 10, 60];
@@ -24,6 +24,8 @@ pub struct Plan {
     changes: bool,
     restores: bool,
     echoes: bool,
+    /// Whether access tokens are used.
+    knocks: bool,
     length: u64,
 }
 
@@ -51,6 +53,7 @@ impl Plan {
             restores: rng.once_in(8),
             echoes: rng.once_in(20),
             length: 20 + rng.below(80),
+            knocks: rng.once_in(3),
         }
     }
 
@@ -86,11 +89,15 @@ impl Plan {
                 86 => return Step::Forge { generation: at(rng, 5) },
                 87..89 => return Step::GiveUp { client: at(rng, self.cast.clients.into()) },
                 89 if requests > 0 => return Step::Lose { request: at(rng, requests) },
+                80..86 | 92..95 if self.knocks && world.minted() > 0 => {
+                    return Step::Knock { door: at(rng, DOORS), token: at(rng, world.minted().min(4)) };
+                }
                 90..92 if answers > 0 => return Step::Miss { answer: at(rng, answers) },
                 92..98 => return wait(world, rng),
-                98 if self.changes => return Step::Change(change(rng)),
+                98 if self.changes => return change(rng),
                 98 if self.restores => {
-                    return Step::Change(if rng.once_in(2) { Change::BackUp } else { Change::Restore });
+                    let change = if rng.once_in(2) { Change::BackUp } else { Change::Restore };
+                    return Step::Change { change, stamped: 0 };
                 }
                 99 if self.echoes && requests > 0 => return Step::Echo { request: at(rng, requests) },
                 _ => {}
@@ -127,8 +134,12 @@ fn wait<T: Table>(world: &World<'_, T>, rng: &mut Rng) -> Step {
     Step::Wait { seconds: seconds.unwrap_or(1) }
 }
 
-fn change(rng: &mut Rng) -> Change {
+/// A stamp is up to 5 s old when it lands, by a clock that is up to 5 s off; and one is an hour ahead.
+const STAMPS: [i32; 6] = [0, 5, -5, -9, -10, 3600];
+
+fn change(rng: &mut Rng) -> Step {
     let changes =
         [Change::Logout, Change::Disable, Change::Password, Change::Delete, Change::LessScope, Change::WholeScope];
-    rng.choose(&changes).unwrap_or(Change::Logout)
+    let change = rng.choose(&changes).unwrap_or(Change::Logout);
+    Step::Change { change, stamped: rng.choose(&STAMPS).unwrap_or(0) }
 }

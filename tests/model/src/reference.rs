@@ -113,7 +113,7 @@ impl Reference {
                     return Err(Violation::FalseLogout);
                 }
             }
-            Verdict::Granted { token, exp, scope } => {
+            Verdict::Granted { token, exp, scope, .. } => {
                 self.may_be_granted(&request, token, *exp, &words(scope))?;
                 if *token == request.token {
                     return Ok(());

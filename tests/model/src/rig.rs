@@ -11,6 +11,7 @@ use auth_core::refresh_token::RefreshKeys;
 use auth_core::time::{Clock, UnixTime};
 use refresh::App;
 use refresh::config::Config;
+use serde_json::json;
 
 use crate::event::Lives;
 use crate::gate::Gate;
@@ -25,7 +26,7 @@ pub(crate) const SKEWS: [i64; 3] = [0, 5_000, -5_000];
 /// Sessions live shorter than in production, so that histories see their ends.
 pub(crate) const IDLE: Duration = Duration::from_hours(2);
 pub(crate) const ABSOLUTE: Duration = Duration::from_hours(3);
-const ACCESS: Duration = Duration::from_mins(10);
+pub(crate) const ACCESS: Duration = Duration::from_mins(10);
 
 /// What histories run on; set back before each.
 pub struct Rig {
@@ -37,11 +38,13 @@ pub struct Rig {
     pub(crate) time: Arc<AtomicU64>,
     pub(crate) entropy: Arc<Restartable>,
     pub(crate) policy: SessionPolicy,
+    /// What access tokens are checked with.
+    pub(crate) jwks: String,
     pub(crate) lives: Lives,
 }
 
 /// The truth, and how far a clock is off it.
-struct Skewed(Arc<AtomicU64>, i64);
+pub(crate) struct Skewed(pub(crate) Arc<AtomicU64>, pub(crate) i64);
 
 impl Clock for Skewed {
     fn now(&self) -> UnixTime {
@@ -66,6 +69,29 @@ impl Entropy for Restartable {
     }
 }
 
+/// The least that goes with a window, or the default; in seconds.
+const fn rest(window: u64) -> u64 {
+    if window > 30 { window + 60 } else { 90 }
+}
+
+/// The variables of all functions but `JWKS`, for a window in seconds.
+pub(crate) fn look_up(name: &str, window: u64) -> Option<String> {
+    Some(match name {
+        "ISSUER" => "https://issuer.example".to_owned(),
+        "AUDIENCE" => "api".to_owned(),
+        "SIGNING_ALGORITHM" => "HS256".to_owned(),
+        "SIGNING_KEY" => KEY.to_owned(),
+        "TABLE_NAME" => "model".to_owned(),
+        "REFRESH_KEYS" => format!("1:{KEY}"),
+        "ACCESS_TOKEN_TTL_SECONDS" => ACCESS.as_secs().to_string(),
+        "REFRESH_WINDOW_SECONDS" => window.to_string(),
+        "REFRESH_REST_SECONDS" => rest(window).to_string(),
+        "REFRESH_IDLE_TTL_SECONDS" => IDLE.as_secs().to_string(),
+        "REFRESH_ABSOLUTE_TTL_SECONDS" => ABSOLUTE.as_secs().to_string(),
+        _ => return None,
+    })
+}
+
 impl Rig {
     /// A rig for a `window`; `rest` is the least that goes with it, or the default.
     ///
@@ -73,23 +99,9 @@ impl Rig {
     ///
     /// [`ConfigError`] for a window over 60 s.
     pub fn new(window: Duration) -> Result<Self, ConfigError> {
-        let rest = (window + Duration::from_mins(1)).max(Duration::from_secs(90));
+        let rest = Duration::from_secs(rest(window.as_secs()));
         let (time, gate, entropy) = (Arc::default(), Gate::default(), Arc::new(Restartable::default()));
-        let look_up = |name: &str| {
-            Some(match name {
-                "ISSUER" => "https://issuer.example".to_owned(),
-                "AUDIENCE" => "api".to_owned(),
-                "SIGNING_ALGORITHM" => "HS256".to_owned(),
-                "SIGNING_KEY" => KEY.to_owned(),
-                "REFRESH_KEYS" => format!("1:{KEY}"),
-                "ACCESS_TOKEN_TTL_SECONDS" => ACCESS.as_secs().to_string(),
-                "REFRESH_WINDOW_SECONDS" => window.as_secs().to_string(),
-                "REFRESH_REST_SECONDS" => rest.as_secs().to_string(),
-                "REFRESH_IDLE_TTL_SECONDS" => IDLE.as_secs().to_string(),
-                "REFRESH_ABSOLUTE_TTL_SECONDS" => ABSOLUTE.as_secs().to_string(),
-                _ => return None,
-            })
-        };
+        let look_up = |name: &str| look_up(name, window.as_secs());
         let variables = Variables::new(&look_up);
         let app = |skew| -> Result<App<Gate>, ConfigError> {
             let clock = Arc::new(Skewed(Arc::clone(&time), skew));
@@ -102,6 +114,7 @@ impl Rig {
         let lives = Lives { window, rest, idle, absolute };
         let foreign_keys = Variables::new(&|_| Some(format!("1:{FOREIGN_KEY}"))).refresh_keys()?;
         let (keys, policy) = (variables.refresh_keys()?, variables.session_policy()?);
-        Ok(Self { apps, keys, foreign_keys, gate, time, entropy, policy, lives })
+        let jwks = json!({"keys": [variables.signing_key()?.jwk()]}).to_string();
+        Ok(Self { apps, jwks, keys, foreign_keys, gate, time, entropy, policy, lives })
     }
 }

@@ -29,8 +29,10 @@ pub enum Step {
     Miss { answer: u8 },
     /// Time goes by, in seconds.
     Wait { seconds: u32 },
-    /// Something else happens to the session or its user.
-    Change(Change),
+    /// Something else happens to the session or its user; its entry in the journal is stamped so many seconds from the truth.
+    Change { change: Change, stamped: i32 },
+    /// Somebody comes to an authorizer with an access token, the newest being 0.
+    Knock { door: u8, token: u8 },
 }
 
 /// Which scope a request asks for.

@@ -54,14 +54,15 @@ pub(crate) fn who(sender: Sender) -> String {
 pub(crate) fn describe(operation: &Operation, reply: &Reply) -> String {
     let what = match operation {
         Operation::ReadUser => "reads the user",
-        Operation::Write(Write::Rotate { .. }) => "would rotate",
-        Operation::Write(Write::Fork { .. }) => "would fork",
-        Operation::Write(Write::End(_)) => "would end the session",
+        Operation::ReadJournal(_) => "reads the journal",
+        Operation::Write(Write::Rotate { .. }, _) => "would rotate",
+        Operation::Write(Write::Fork { .. }, _) => "would fork",
+        Operation::Write(Write::End(_), _) => "would end the session",
     };
     let outcome = match reply {
         Reply::Written(Written::Done(_) | Written::Ended) => ", written",
         Reply::Written(Written::Refused(_)) => ", refused",
-        Reply::User(_) | Reply::Fault => "",
+        Reply::User(_) | Reply::Journal(_) | Reply::Fault => "",
     };
     format!("{what}{outcome}")
 }

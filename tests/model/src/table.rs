@@ -1,15 +1,23 @@
 //! The table: one user and one session, with the conditions of DynamoDB's writes.
 
+use auth_core::journal::{Entry, Revocation, keep};
 use auth_core::rotation::{Guard, Write, Written};
 use auth_core::session::Session;
+use auth_core::time::UnixTime;
 use auth_core::user::User;
+
+use crate::rig::ACCESS;
 
 /// What the scheduler lets operations through to.
 pub trait Table {
-    /// One conditional write.
-    fn write(&mut self, write: &Write) -> Written;
+    /// One conditional write; an end is written into the journal, stamped with `at`.
+    fn write(&mut self, write: &Write, at: UnixTime) -> Written;
     /// One strongly consistent read.
     fn user(&mut self) -> Option<User>;
+    /// What the journal says from a stamp on.
+    fn journal(&self, from: UnixTime) -> Vec<Entry>;
+    /// Writes into the journal.
+    fn tell(&mut self, revocation: Revocation, at: UnixTime);
     /// Puts the user, whatever was there.
     fn put_user(&mut self, user: &User);
     /// Puts the session, whatever was there: a login, or a table restored from a backup.
@@ -29,10 +37,11 @@ pub trait Table {
 pub struct Memory {
     session: Option<Session>,
     user: Option<User>,
+    journal: Vec<Entry>,
 }
 
 impl Table for Memory {
-    fn write(&mut self, write: &Write) -> Written {
+    fn write(&mut self, write: &Write, at: UnixTime) -> Written {
         let Some(session) = &mut self.session else { return Written::Refused(None) };
         if !holds(session, write) {
             return Written::Refused(Some(session.clone()));
@@ -51,6 +60,8 @@ impl Table for Memory {
             }
             Write::End(end) => {
                 session.ended = Some(end);
+                let id = session.id;
+                self.tell(Revocation::session(id), at);
                 return Written::Ended;
             }
         }
@@ -59,6 +70,15 @@ impl Table for Memory {
 
     fn user(&mut self) -> Option<User> {
         self.user.clone()
+    }
+
+    fn journal(&self, from: UnixTime) -> Vec<Entry> {
+        self.journal.iter().filter(|entry| entry.at.seconds() >= from.seconds()).cloned().collect()
+    }
+
+    fn tell(&mut self, revocation: Revocation, at: UnixTime) {
+        let at = UnixTime::from_seconds(at.seconds());
+        self.journal.push(Entry { revocation, at, until: at + keep(ACCESS) });
     }
 
     fn put_user(&mut self, user: &User) {

@@ -1,8 +1,10 @@
 //! The table of production: the store's expressions, over the wire, on the embedded engine. Beside it the table in memory,
 //! which must say the same each time.
 
+use auth_core::journal::{Entry, Revocation};
 use auth_core::rotation::{Write, Written};
 use auth_core::session::Session;
+use auth_core::time::UnixTime;
 use auth_core::user::User;
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::store::Store;
@@ -77,10 +79,10 @@ impl Wire<'_> {
 }
 
 impl Table for Wire<'_> {
-    fn write(&mut self, write: &Write) -> Written {
+    fn write(&mut self, write: &Write, at: UnixTime) -> Written {
         let Engine { runtime, store } = self.engine;
-        let engine = runtime.block_on(store.write_session(USER, SESSION, write, START));
-        let memory = self.memory.write(write);
+        let engine = runtime.block_on(store.write_session(USER, SESSION, write, at));
+        let memory = self.memory.write(write, at);
         self.both(engine, memory)
     }
 
@@ -88,6 +90,14 @@ impl Table for Wire<'_> {
         let user = self.memory.user()?;
         let engine = self.engine.runtime.block_on(self.engine.store.user(user.id));
         self.both(engine, Some(user))
+    }
+
+    fn journal(&self, from: UnixTime) -> Vec<Entry> {
+        self.memory.journal(from) // the engine's holds other histories' entries, too
+    }
+
+    fn tell(&mut self, revocation: Revocation, at: UnixTime) {
+        self.memory.tell(revocation, at);
     }
 
     fn put_user(&mut self, user: &User) {

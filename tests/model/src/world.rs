@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
 use auth_core::id::{SessionId, UserId};
+use auth_core::journal::Revocation;
 use auth_core::login::LoginName;
 use auth_core::refresh_token::Nonce;
 use auth_core::rotation::{Write, Written};
@@ -19,10 +20,12 @@ use auth_http::request::Request;
 use auth_http::response::Response;
 use serde_json::json;
 
+use crate::access::{Access, Revocations};
 use crate::answer;
 use crate::digest::Names;
+use crate::door::{Door, Said};
 use crate::event::{Verdict, Violation, Who};
-use crate::gate::{Operation, Reply};
+use crate::gate::{Gate, Operation, Reply};
 use crate::reference::Reference;
 use crate::rig::{ABSOLUTE, Rig};
 use crate::step::{Asked, Change, Fate, Step};
@@ -37,6 +40,12 @@ const LIFE: u64 = 10_000;
 
 /// How long traffic stops for a table that is restored, in seconds: more than a request's life.
 const RESTORE: u32 = 11;
+
+/// So many authorizers there are.
+pub(crate) const DOORS: usize = 2;
+
+/// How old what an authorizer decides by may be, in milliseconds.
+const BOUND: u64 = 15_000;
 
 /// So many requests of the owner's are under way at most: the children that a session keeps are one more.
 const IN_FLIGHT: usize = 3;
@@ -111,6 +120,10 @@ pub struct World<'a, T> {
     awaited: Vec<(u8, usize)>,
     stolen: Vec<String>,
     backup: Option<(Session, User)>,
+    /// Authorizers, once somebody has come to them.
+    doors: Vec<Door>,
+    minted: Vec<Access>,
+    revocations: Revocations,
     next: usize,
     repeated: u8,
     /// What each running request was told by the table, as a digest.
@@ -152,6 +165,9 @@ impl<'a, T: Table> World<'a, T> {
             awaited: Vec::new(),
             stolen: Vec::new(),
             backup: None,
+            doors: Vec::new(),
+            minted: Vec::new(),
+            revocations: Revocations::default(),
             next: 0,
             repeated: 0,
             told: BTreeMap::new(),
@@ -179,7 +195,8 @@ impl<'a, T: Table> World<'a, T> {
             Step::Hear { answer } => self.hear(answer.into()),
             Step::Miss { answer } => self.miss(answer.into()),
             Step::Wait { seconds } => self.wait(seconds),
-            Step::Change(change) => self.change(change),
+            Step::Change { change, stamped } => self.change(change, stamped),
+            Step::Knock { door, token } => return self.knock(door.into(), token.into()),
         }
         Ok(())
     }
@@ -203,6 +220,11 @@ impl<'a, T: Table> World<'a, T> {
     /// How many tokens the thief has, by copying and by refreshing.
     pub fn stolen(&self) -> usize {
         self.stolen.len()
+    }
+
+    /// How many access tokens were minted.
+    pub(crate) fn minted(&self) -> usize {
+        self.minted.len()
     }
 
     /// What a client of the owner's can do now: send, give up.
@@ -321,7 +343,8 @@ impl<'a, T: Table> World<'a, T> {
         if verdict == Verdict::Again && undisturbed && !is_full && message.scope != Asked::More {
             return Err(Violation::OddAnswer);
         }
-        if let Verdict::Granted { token, .. } = &verdict {
+        if let Verdict::Granted { token, exp, ver, access, .. } = &verdict {
+            self.minted.push(Access { text: access.clone(), exp: *exp, ver: *ver });
             let generation = self.rig.keys.open(token).map_or(u32::MAX, |token| token.generation());
             self.names.learn(token, generation);
         }
@@ -355,10 +378,11 @@ impl<'a, T: Table> World<'a, T> {
         let Some((ticket, id, operation)) = self.rig.gate.peek(operation) else { return Ok(()) };
         let is_done = !matches!(fate, Fate::Fault | Fate::CrashBefore);
         let reply = if is_done { self.carry_out(&operation) } else { Reply::Fault };
-        self.tell(|_| format!("#{id} {}: {}", describe(&operation, &reply), fate.describe()));
+        let who = id.checked_sub(Gate::DOORS).map_or_else(|| format!("#{id}"), |door| format!("authorizer {door}"));
+        self.tell(|_| format!("{who} {}: {}", describe(&operation, &reply), fate.describe()));
         self.remember(id, &reply);
         for (of, running) in &mut self.running {
-            let concerns = if *of == id { fate != Fate::Done } else { matches!(operation, Operation::Write(_)) };
+            let concerns = if *of == id { fate != Fate::Done } else { matches!(operation, Operation::Write(..)) };
             running.undisturbed &= !concerns;
         }
         let before = START + ABSOLUTE;
@@ -377,12 +401,18 @@ impl<'a, T: Table> World<'a, T> {
             Fate::Done | Fate::DoneAndRepeated => self.rig.gate.reply(ticket, reply),
             Fate::Fault | Fate::DoneAndFault => self.rig.gate.reply(ticket, Reply::Fault),
             Fate::CrashBefore | Fate::CrashAfter => {
-                self.kill(id);
+                match id.checked_sub(Gate::DOORS) {
+                    Some(door) => self.start_door(door),
+                    None => self.kill(id),
+                }
                 return Ok(());
             }
         }
         self.repeated = 0;
-        self.run(id)
+        match id.checked_sub(Gate::DOORS) {
+            Some(door) => self.decide(door),
+            None => self.run(id),
+        }
     }
 
     fn remember(&mut self, id: usize, reply: &Reply) {
@@ -397,6 +427,7 @@ impl<'a, T: Table> World<'a, T> {
             Reply::Written(Written::Refused(None)) => "gone".hash(&mut hasher),
             Reply::Written(Written::Ended) => "ended".hash(&mut hasher),
             Reply::User(_) => "user".hash(&mut hasher),
+            Reply::Journal(_) => "journal".hash(&mut hasher),
             Reply::Fault => "fault".hash(&mut hasher),
         }
         self.told.insert(id, hasher.finish());
@@ -429,9 +460,52 @@ impl<'a, T: Table> World<'a, T> {
         hasher.finish()
     }
 
+    /// Somebody comes to an authorizer with a token.
+    fn knock(&mut self, door: usize, token: usize) -> Result<(), Violation> {
+        let Some(token) = self.minted.len().checked_sub(token + 1) else { return Ok(()) };
+        if self.doors.is_empty() {
+            (0..DOORS).for_each(|number| self.start_door(number));
+        }
+        let Some((at, access)) = self.doors.get_mut(door).zip(self.minted.get(token)) else { return Ok(()) };
+        if at.ask(token, &access.text, self.now) {
+            self.tell(|_| format!("somebody comes to authorizer {door} with access token {token}"));
+        }
+        self.decide(door)
+    }
+
+    /// Lets an authorizer go on until it waits, or has decided.
+    fn decide(&mut self, door: usize) -> Result<(), Violation> {
+        let decided = self.doors.get_mut(door).and_then(Door::run);
+        let Some((token, said)) = decided else { return Ok(()) };
+        self.tell(|_| format!("authorizer {door} says {said:?}"));
+        let Some(token) = self.minted.get(token) else { return Ok(()) };
+        match said {
+            Said::Allowed => self.revocations.allowed(token, self.now, BOUND),
+            Said::Unauthorized(_) => self.revocations.refused(token, self.now),
+            Said::Unavailable => Ok(()),
+        }
+    }
+
+    /// A cold start.
+    fn start_door(&mut self, number: usize) {
+        self.rig.gate.forget(Gate::DOORS + number);
+        let Ok(door) = Door::new(number, self.rig) else { return };
+        match self.doors.get_mut(number) {
+            Some(old) => *old = door,
+            None => self.doors.push(door),
+        }
+    }
+
     fn carry_out(&mut self, operation: &Operation) -> Reply {
         match operation {
-            Operation::Write(write) => Reply::Written(self.table.write(write)),
+            Operation::Write(write, at) => {
+                let written = self.table.write(write, *at);
+                if written == Written::Ended {
+                    self.revocations.session_ended(self.now);
+                }
+                Reply::Written(written)
+            }
+            Operation::ReadJournal(from) => Reply::Journal(self.table.journal(*from)),
             Operation::ReadUser => Reply::User(self.table.user()),
         }
     }
@@ -495,38 +569,52 @@ impl<'a, T: Table> World<'a, T> {
         self.answers.retain(|(message, _)| lives(message));
         let late: Vec<usize> =
             self.running.iter().filter(|(_, it)| now - it.message.since > LIFE).map(|(id, _)| *id).collect();
+        let oldest = now.saturating_sub(LIFE);
+        self.doors.iter_mut().for_each(|door| door.time_out(oldest));
         for id in late {
             self.tell(|_| format!("#{id} times out at its instance"));
             self.kill(id);
         }
     }
 
-    fn limit(&mut self, scope: &str) {
-        self.user.ver += 1;
+    /// Raises the user's `ver`, and tells the journal.
+    fn raise_ver(&mut self, stamp: UnixTime) {
+        self.user.ver = self.user.next_ver(UnixTime::from_millis(self.now));
+        self.table.tell(Revocation::user(USER, self.user.ver), stamp);
+        self.revocations.version_is(self.user.ver, self.now);
+    }
+
+    fn limit(&mut self, scope: &str, stamp: UnixTime) {
+        self.raise_ver(stamp);
         self.user.scope = words(scope);
         self.reference.scope_is(scope);
     }
 
-    fn change(&mut self, change: Change) {
+    fn change(&mut self, change: Change, stamped: i32) {
+        let stamp = UnixTime::from_millis(self.now.saturating_add_signed(i64::from(stamped) * 1000));
         match change {
             Change::Logout => {
                 let end = End { cause: EndCause::Logout, at: UnixTime::from_millis(self.now) };
-                self.table.write(&Write::End(end));
+                if self.table.write(&Write::End(end), stamp) == Written::Ended {
+                    self.revocations.session_ended(self.now);
+                }
                 self.reference.ended();
             }
             Change::Disable => {
                 self.user.status = Status::Disabled;
+                self.raise_ver(stamp);
                 self.reference.ended();
             }
             Change::Password => {
-                self.user.ver += 1;
+                self.raise_ver(stamp);
                 self.user.floor = self.user.ver;
                 self.reference.ended();
             }
-            Change::LessScope => self.limit(LESS_SCOPE),
-            Change::WholeScope => self.limit(SCOPE),
+            Change::LessScope => self.limit(LESS_SCOPE, stamp),
+            Change::WholeScope => self.limit(SCOPE, stamp),
             Change::Delete => {
                 self.table.delete_session();
+                self.raise_ver(stamp);
                 self.reference.ended();
             }
             Change::BackUp => self.backup = self.table.session().map(|session| (session, self.user.clone())),
@@ -538,6 +626,7 @@ impl<'a, T: Table> World<'a, T> {
                 self.table.put_session(&session);
                 self.reference.scope_is(user.scope.as_str());
                 self.reference.restored();
+                self.revocations.restored();
                 self.user = user;
             }
         }

@@ -149,7 +149,7 @@ fn an_acknowledged_end_ends_everything() {
     for change in [Change::Logout, Change::Disable, Change::Password, Change::Delete] {
         let rig = Rig::new(Duration::from_secs(10)).unwrap();
         let mut world = World::new(&rig, ONE, Memory::default(), 1, false);
-        live(&mut world, [wait(PAUSE), vec![Step::Change(change)], refresh(0)]);
+        live(&mut world, [wait(PAUSE), vec![Step::Change { change, stamped: 0 }], refresh(0)]);
         assert!(!world.is_signed_in(0), "{change:?}");
     }
 }

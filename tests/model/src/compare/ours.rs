@@ -38,7 +38,7 @@ impl Scheme for Ours {
         let presented = Presented::for_test(USER, SESSION, token.generation, nonce(token.serial));
         let (mut rotation, mut write) = Rotation::begin(&presented, nonce(self.drawn), &self.policy, now);
         loop {
-            match rotation.resume(self.table.write(&write)) {
+            match rotation.resume(self.table.write(&write, now)) {
                 Step::Write(next) => write = next,
                 Step::Over(Outcome::Granted { child, .. }) => {
                     return Some(Token { generation: child.generation, serial: serial(&child.nonce) });
