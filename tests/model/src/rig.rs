@@ -115,6 +115,6 @@ impl Rig {
         let foreign_keys = Variables::new(&|_| Some(format!("1:{FOREIGN_KEY}"))).refresh_keys()?;
         let (keys, policy) = (variables.refresh_keys()?, variables.session_policy()?);
         let jwks = json!({"keys": [variables.signing_key()?.jwk()]}).to_string();
-        Ok(Self { apps, jwks, keys, foreign_keys, gate, time, entropy, policy, lives })
+        Ok(Self { apps, keys, foreign_keys, gate, time, entropy, policy, jwks, lives })
     }
 }
