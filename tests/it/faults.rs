@@ -56,6 +56,8 @@ async fn a_conflict_with_a_transaction_is_sent_again() {
     wire.plan("UpdateItem", [conflict(), conflict(), conflict()]);
     assert_is_fault(&api.refresh(&token).await, "three conflicts");
     assert_eq!(api.refresh(&token).await.status, 200);
+    wire.plan("PutItem", [conflict(), conflict()]);
+    api.login().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
