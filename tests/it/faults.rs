@@ -8,7 +8,7 @@ use auth_core::time::{Clock, ManualClock};
 use auth_dynamodb::store::Store;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Api, RESTED, SECOND, START, engine};
+use crate::harness::{Answer, Api, RESTED, SECOND, START, WEEK, engine};
 use crate::wire::{Fault, Wire};
 
 fn assert_is_fault(answer: &Answer, name: &str) {
@@ -72,6 +72,36 @@ async fn a_login_without_its_store_is_a_503() {
     wire.plan("PutItem", [Fault::LostAnswer]);
     let token = api.login().await.refresh;
     assert_eq!(api.refresh(&token).await.status, 200, "the put that was repeated found its own session");
+}
+
+/// Neither by its answer, nor by what counts afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_under_a_fault_tells_nothing_of_password_and_name() {
+    let wire = Wire::to(engine().await).await;
+    let api = Api::start_on(wire.endpoint.clone(), &[]).await;
+    let refused = Fault::Refused("AccessDeniedException");
+    // Beside the hash, a name that somebody has is read, and one that nobody has is written once more.
+    let read = |wire: &Wire| wire.plan("GetItem", [refused.clone()]);
+    let written = |wire: &Wire| wire.plan("UpdateItem", [Fault::None, refused.clone()]);
+    let cases = [
+        ("right password", "demo", api.password.as_str(), &read as &dyn Fn(&Wire)),
+        ("wrong password", "demo", "wrong", &read),
+        ("unknown name", "nobody", "wrong", &written),
+    ];
+    for (case, name, password, fault) in cases {
+        let sign_in = async |password: &str| api.post("/login", &json!({"username": name, "password": password})).await;
+        for _ in 0..5 {
+            assert!(sign_in("wrong").await.is_invalid_grant(), "{case}: a free failure");
+        }
+        for _ in 0..2 {
+            fault(&wire);
+            assert_is_fault(&sign_in(password).await, case);
+            wire.clear();
+        }
+        assert!(sign_in("wrong").await.is_invalid_grant(), "{case}: the fault does not count");
+        assert_eq!(sign_in("wrong").await.status, 429, "{case}: the failures before it do");
+        api.wait(WEEK);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
