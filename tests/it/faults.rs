@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use auth_core::config::Variables;
 use auth_core::entropy::OsEntropy;
+use auth_core::policy::REQUEST_LIFE;
 use auth_core::time::{Clock, ManualClock};
 use auth_dynamodb::store::Store;
 use serde_json::{Value, json};
@@ -101,6 +102,20 @@ async fn a_login_under_a_fault_tells_nothing_of_password_and_name() {
         assert!(sign_in("wrong").await.is_invalid_grant(), "{case}: the fault does not count");
         assert_eq!(sign_in("wrong").await.status, 429, "{case}: the failures before it do");
         api.wait(WEEK);
+    }
+}
+
+/// What a login does besides is not waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_cannot_make_room_in_time_is_answered() {
+    let wire = Wire::to(engine().await).await;
+    let api = Api::start_on(wire.endpoint.clone(), &[("SESSIONS_PER_USER", "1")]).await;
+    let first = api.login().await.refresh;
+    api.wait(SECOND);
+    wire.plan("Query", [Fault::Silence]);
+    let second = tokio::time::timeout(REQUEST_LIFE, api.login()).await.unwrap().refresh;
+    for token in [first, second] {
+        assert_eq!(api.refresh(&token).await.status, 200, "one too many, until the next login");
     }
 }
 
