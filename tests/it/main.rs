@@ -20,6 +20,7 @@ mod log;
 mod login;
 mod logout;
 mod openapi;
+mod outages;
 mod policy;
 mod rie;
 mod sessions;
