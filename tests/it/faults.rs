@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use auth_core::config::Variables;
 use auth_core::entropy::OsEntropy;
+use auth_core::policy::REQUEST_LIFE;
 use auth_core::time::{Clock, ManualClock};
 use auth_dynamodb::store::Store;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Api, RESTED, SECOND, START, engine};
+use crate::harness::{Answer, Api, RESTED, SECOND, START, WEEK, engine};
 use crate::wire::{Fault, Wire};
 
 fn assert_is_fault(answer: &Answer, name: &str) {
@@ -56,6 +57,8 @@ async fn a_conflict_with_a_transaction_is_sent_again() {
     wire.plan("UpdateItem", [conflict(), conflict(), conflict()]);
     assert_is_fault(&api.refresh(&token).await, "three conflicts");
     assert_eq!(api.refresh(&token).await.status, 200);
+    wire.plan("PutItem", [conflict(), conflict()]);
+    api.login().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,6 +73,50 @@ async fn a_login_without_its_store_is_a_503() {
     wire.plan("PutItem", [Fault::LostAnswer]);
     let token = api.login().await.refresh;
     assert_eq!(api.refresh(&token).await.status, 200, "the put that was repeated found its own session");
+}
+
+/// Neither by its answer, nor by what counts afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_under_a_fault_tells_nothing_of_password_and_name() {
+    let wire = Wire::to(engine().await).await;
+    let api = Api::start_on(wire.endpoint.clone(), &[]).await;
+    let refused = Fault::Refused("AccessDeniedException");
+    // Beside the hash, a name that somebody has is read, and one that nobody has is written once more.
+    let read = |wire: &Wire| wire.plan("GetItem", [refused.clone()]);
+    let written = |wire: &Wire| wire.plan("UpdateItem", [Fault::None, refused.clone()]);
+    let cases = [
+        ("right password", "demo", api.password.as_str(), &read as &dyn Fn(&Wire)),
+        ("wrong password", "demo", "wrong", &read),
+        ("unknown name", "nobody", "wrong", &written),
+    ];
+    for (case, name, password, fault) in cases {
+        let sign_in = async |password: &str| api.post("/login", &json!({"username": name, "password": password})).await;
+        for _ in 0..5 {
+            assert!(sign_in("wrong").await.is_invalid_grant(), "{case}: a free failure");
+        }
+        for _ in 0..2 {
+            fault(&wire);
+            assert_is_fault(&sign_in(password).await, case);
+            wire.clear();
+        }
+        assert!(sign_in("wrong").await.is_invalid_grant(), "{case}: the fault does not count");
+        assert_eq!(sign_in("wrong").await.status, 429, "{case}: the failures before it do");
+        api.wait(WEEK);
+    }
+}
+
+/// What a login does besides is not waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_cannot_make_room_in_time_is_answered() {
+    let wire = Wire::to(engine().await).await;
+    let api = Api::start_on(wire.endpoint.clone(), &[("SESSIONS_PER_USER", "1")]).await;
+    let first = api.login().await.refresh;
+    api.wait(SECOND);
+    wire.plan("Query", [Fault::Silence]);
+    let second = tokio::time::timeout(REQUEST_LIFE, api.login()).await.unwrap().refresh;
+    for token in [first, second] {
+        assert_eq!(api.refresh(&token).await.status, 200, "one too many, until the next login");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

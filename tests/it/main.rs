@@ -21,6 +21,7 @@ mod log;
 mod login;
 mod logout;
 mod openapi;
+mod outages;
 mod policy;
 mod revocation;
 mod rie;

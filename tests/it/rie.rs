@@ -21,7 +21,8 @@ use serde_json::{Value, json};
 
 use crate::harness::table_name;
 
-type Environment = BTreeMap<&'static str, String>;
+/// Variables of a process.
+pub(crate) type Environment = BTreeMap<&'static str, String>;
 
 #[tokio::test]
 #[ignore = "needs what tests/real/rie/run sets up"]
@@ -142,19 +143,21 @@ fn events() -> impl Iterator<Item = (String, Value)> {
     })
 }
 
-/// What the functions need: binaries, an emulator, a table with the demo user, keys.
-struct Bench {
-    emulator: PathBuf,
+/// What the functions need: binaries, a table with the demo user, keys.
+pub(crate) struct Bench {
     binaries: PathBuf,
-    logs: PathBuf,
-    variables: Environment,
-    demo_password: String,
+    pub(crate) logs: PathBuf,
+    pub(crate) variables: Environment,
+    pub(crate) demo_password: String,
+}
+
+fn given(name: &str) -> String {
+    environment(name).unwrap_or_else(|| panic!("{name}: see tests/real"))
 }
 
 impl Bench {
-    async fn set_up() -> Self {
-        let given = |name: &str| environment(name).unwrap_or_else(|| panic!("{name}: see tests/real/rie/run"));
-        let [emulator, binaries, logs] = ["RIE", "BINARIES", "LOGS"].map(|name| PathBuf::from(given(name)));
+    pub(crate) async fn set_up() -> Self {
+        let [binaries, logs] = ["BINARIES", "LOGS"].map(|name| PathBuf::from(given(name)));
         let (endpoint, table) = (given("DYNAMODB_ENDPOINT"), table_name());
 
         // The local stack makes the table, the demo user and the keys; it never serves.
@@ -187,16 +190,16 @@ impl Bench {
             ("AWS_ACCESS_KEY_ID", "local".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         ]);
-        Self { emulator, binaries, logs, variables, demo_password }
+        Self { binaries, logs, variables, demo_password }
     }
 
-    fn binary(&self, function: &str) -> PathBuf {
+    pub(crate) fn binary(&self, function: &str) -> PathBuf {
         self.binaries.join(function).join("bootstrap")
     }
 
     async fn start(&self, function: &'static str) -> Emulated {
         let log = File::create(self.logs.join(function).with_extension("log")).unwrap();
-        Emulated::start(&self.emulator, &self.binary(function), &self.variables, log).await
+        Emulated::start(&PathBuf::from(given("RIE")), &self.binary(function), &self.variables, log).await
     }
 
     /// Runs a binary on its own: there is nobody to be invoked by.

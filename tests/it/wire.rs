@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     Refused(&'static str),
     /// A batch that the engine puts off whole.
     Unprocessed,
+    /// No answer ever comes.
+    Silence,
 }
 
 /// One call as the engine saw it.
@@ -108,6 +110,9 @@ async fn forward(State(wire): State<Arc<Shared>>, headers: HeaderMap, body: Byte
     if let Fault::Refused(code) = fault {
         wire.calls.lock().unwrap().push(Call { operation, units: 0.0 });
         return error(StatusCode::BAD_REQUEST, code);
+    }
+    if let Fault::Silence = fault {
+        return std::future::pending().await;
     }
     let mut request: Value = serde_json::from_slice(&body).unwrap();
     if let Fault::Unprocessed = fault {

@@ -66,17 +66,19 @@ impl App {
             Attempt::Counted { attempts, credentials } => (attempts, credentials),
             Attempt::Closed { until } => return Err(Refusal::Throttled { now, until }),
         };
-        let Some(credentials) = credentials else { return Err(self.refuse_unknown(&asked, now).await) };
-        match self.check(&asked, credentials, now).await {
-            // Boxed: three futures of the SDK side by side are some twenty kilobytes.
-            Ok(signed_in) => Box::pin(self.keep(&asked, attempts, signed_in)).await,
-            Err(refusal) => {
-                if !refusal.counts() {
-                    self.forget(&asked, attempts).await;
-                }
-                Err(refusal)
-            }
+        let refusal = match credentials {
+            Some(credentials) => match self.check(&asked, credentials, now).await {
+                // Boxed: three futures of the SDK side by side are some twenty kilobytes.
+                Ok(signed_in) => return Box::pin(self.keep(&asked, attempts, signed_in)).await,
+                Err(refusal) => refusal,
+            },
+            None => self.refuse_unknown(&asked, now).await,
+        };
+        if !refusal.counts() {
+            // Those before it were not right passwords, nor need this one have been.
+            self.forget(&asked, 1).await;
         }
+        Err(refusal)
     }
 
     /// Checks the password while the user is being read, and makes what the two of them are worth.
@@ -86,8 +88,10 @@ impl App {
         let (hash, password) = (Arc::clone(&stored), Arc::clone(&asked.password));
         let hashing = self.hash(move |hasher| hasher.verify(&password, &hash));
         let (user, verdict) = tokio::join!(self.store.user(user_id), hashing);
-        let Verdict::Right { outdated } = verdict? else { return Err(Refusal::WrongPassword) };
-        let user = user?.ok_or(Refusal::UnknownUser)?;
+        // A fault whatever the password is, as it is for a name that nobody has.
+        let (user, verdict) = (user?, verdict?);
+        let Verdict::Right { outdated } = verdict else { return Err(Refusal::WrongPassword) };
+        let user = user.ok_or(Refusal::UnknownUser)?;
         user.admits(ver)?;
         let session = self.new_session(asked, &user, ver, now)?;
         let jti = TokenId::random(self.entropy.as_ref())?;

@@ -1,14 +1,20 @@
 //! The limit of sessions per user: a new one displaces those that were idle for longest.
 
+use std::time::Duration;
+
 use auth_core::id::SessionId;
 use auth_core::session::{End, EndCause, Session};
 use auth_core::time::UnixTime;
 use auth_dynamodb::error::StoreError;
+use auth_dynamodb::store::CALL_TIMEOUT;
 
 use crate::App;
 
 /// How many sessions one login ends at most. More are too many only after the limit was lowered, and the next logins go on.
 const MOST_AT_ONCE: usize = 10;
+
+/// How long a login that is done waits for it: as for one call, however many it takes.
+const LONGEST: Duration = CALL_TIMEOUT;
 
 impl App {
     /// Ends sessions until the user has no more than may be, `newest` among them.
@@ -16,10 +22,11 @@ impl App {
     /// All are in one order, by last use and then by id, and a login ends only what comes before its own: of logins at the
     /// same moment none ends the last one's. Where they do not see each other's yet, each leaves one too many, until the next.
     pub(crate) async fn make_room(&self, newest: &Session) {
-        if let Some(limit) = self.config.sessions_per_user
-            && let Err(error) = self.displace(newest, limit.get().into()).await
-        {
-            tracing::warn!(%error, "room was not made for a session");
+        let Some(limit) = self.config.sessions_per_user else { return };
+        match tokio::time::timeout(LONGEST, self.displace(newest, limit.get().into())).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "room was not made for a session"),
+            Err(late) => tracing::warn!(error = %late, "room was not made for a session"),
         }
     }
 

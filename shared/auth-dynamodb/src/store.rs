@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, ProvideCredentials as _, Region};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 
@@ -189,7 +190,8 @@ impl ClassifyRetry for ConflictIsTransient {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         let error = context.output_or_error().and_then(Result::err).and_then(|error| error.as_operation_error());
         let Some(error) = error else { return RetryAction::NoActionIndicated };
-        let code = error.downcast_ref::<UpdateItemError>().and_then(ProvideErrorMetadata::code);
+        let update = error.downcast_ref::<UpdateItemError>().and_then(ProvideErrorMetadata::code);
+        let code = update.or_else(|| error.downcast_ref::<PutItemError>().and_then(ProvideErrorMetadata::code));
         let is_conflict = code == Some("TransactionConflictException")
             || error.downcast_ref::<TransactWriteItemsError>().is_some_and(transaction::is_conflict);
         if is_conflict { RetryAction::transient_error() } else { RetryAction::NoActionIndicated }

@@ -1,0 +1,48 @@
+//! What the gateway hands to functions.
+
+use auth_core::time::{Clock as _, SystemClock};
+use serde_json::{Value, json};
+
+use crate::outages::world::World;
+
+/// A login that the gateway receives now.
+pub(crate) fn login(username: &str, password: &str) -> Value {
+    let body = json!({"username": username, "password": password});
+    received_now(include_str!("../../../events/login.json"), Some(&body))
+}
+
+/// A refresh that the gateway receives now.
+pub(crate) fn refresh_with(refresh_token: &str) -> Value {
+    received_now(include_str!("../../../events/refresh.json"), Some(&json!({"refresh_token": refresh_token})))
+}
+
+/// A refresh with the client's token.
+pub(crate) fn refresh(world: &World) -> Value {
+    refresh_with(&world.presented)
+}
+
+/// A sample event with the client's token.
+pub(crate) fn with_token(event: &str, world: &World) -> Value {
+    received_now(event, Some(&json!({"refresh_token": world.presented})))
+}
+
+/// Of the user, signed in with another session than the one that is asked about.
+pub(crate) fn by_caller(event: &str, world: &World) -> Value {
+    let mut event = received_now(event, None);
+    let authorizer = &mut event["requestContext"]["authorizer"];
+    authorizer["sub"] = world.user.id.to_string().into();
+    authorizer["sid"] = world.current().id.to_string().into();
+    if event["pathParameters"].is_object() {
+        event["pathParameters"]["sid"] = world.session.id.to_string().into();
+    }
+    event
+}
+
+fn received_now(event: &str, body: Option<&Value>) -> Value {
+    let mut event: Value = serde_json::from_str(event).unwrap();
+    event["requestContext"]["requestTimeEpoch"] = SystemClock.now().millis().into();
+    if let Some(body) = body {
+        event["body"] = body.to_string().into();
+    }
+    event
+}

@@ -1,0 +1,251 @@
+//! What functions are asked to do: each operation with every call that it makes. One that is missing here, or makes
+//! another call, fails the suite.
+
+use std::time::Duration;
+
+use auth_core::session::EndCause;
+use serde_json::Value;
+
+use crate::outages::event::{by_caller, login, refresh, with_token};
+use crate::outages::world::World;
+
+/// Old enough for whatever waits for age.
+const HOUR: Duration = Duration::from_hours(1);
+
+/// A request to a function.
+pub(crate) struct Operation {
+    pub(crate) name: &'static str,
+    /// The resource whose binary answers.
+    pub(crate) function: &'static str,
+    pub(crate) calls: &'static [OneCall],
+    pub(crate) setting: Setting,
+    /// The user's session: the generation of its newest token, and its age.
+    pub(crate) newest: (u8, Duration),
+    pub(crate) event: fn(&World) -> Value,
+    pub(crate) answer: Expected,
+    pub(crate) afterwards: Afterwards,
+}
+
+/// What else the operation finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Setting {
+    Usual,
+    /// Failures to sign in, days ago.
+    OldFailures,
+    /// A password hash of other parameters.
+    OutdatedHash,
+    /// A limit of sessions, which the user has reached.
+    Limit,
+}
+
+/// A call, by its place among those of its name.
+pub(crate) struct OneCall {
+    pub(crate) operation: &'static str,
+    pub(crate) nth: usize,
+    /// Whether the request is a fault without it.
+    pub(crate) is_needed: bool,
+}
+
+/// The answer without a fault.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Expected {
+    /// 200 with tokens.
+    Tokens,
+    /// 200 with the user's sessions.
+    Sessions,
+    /// 204.
+    NoContent,
+    /// 400 `invalid_grant`.
+    Refused,
+}
+
+/// What must hold when the fault is gone and the operation was answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Afterwards {
+    /// The session goes on with the token that the client has.
+    GoesOn,
+    /// As before, and failures to sign in are forgotten.
+    SignedIn,
+    /// The user's session has ended by this, and none of its tokens is good.
+    Over(EndCause),
+    /// The user signs in.
+    CanSignIn,
+}
+
+const fn needed(operation: &'static str, nth: usize) -> OneCall {
+    OneCall { operation, nth, is_needed: true }
+}
+
+const fn spared(operation: &'static str, nth: usize) -> OneCall {
+    OneCall { operation, nth, is_needed: false }
+}
+
+pub(crate) const OPERATIONS: [Operation; 14] = [
+    Operation {
+        name: "login",
+        function: "Login",
+        calls: &[
+            needed("UpdateItem", 1),
+            needed("GetItem", 1),
+            needed("PutItem", 1),
+            // Takes the attempt back.
+            spared("UpdateItem", 2),
+        ],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: |world| login(world.user.login_name.as_str(), &world.password),
+        answer: Expected::Tokens,
+        afterwards: Afterwards::SignedIn,
+    },
+    Operation {
+        name: "login: old failures",
+        function: "Login",
+        calls: &[
+            needed("UpdateItem", 1),
+            needed("UpdateItem", 2),
+            needed("GetItem", 1),
+            needed("PutItem", 1),
+            spared("UpdateItem", 3),
+        ],
+        setting: Setting::OldFailures,
+        newest: (0, HOUR),
+        event: |world| login(world.user.login_name.as_str(), &world.password),
+        answer: Expected::Tokens,
+        afterwards: Afterwards::SignedIn,
+    },
+    Operation {
+        name: "login: outdated hash",
+        function: "Login",
+        calls: &[
+            needed("UpdateItem", 1),
+            needed("GetItem", 1),
+            needed("PutItem", 1),
+            // Side by side: the attempt taken back, and the new hash.
+            spared("UpdateItem", 2),
+            spared("UpdateItem", 3),
+        ],
+        setting: Setting::OutdatedHash,
+        newest: (0, HOUR),
+        event: |world| login(world.user.login_name.as_str(), &world.password),
+        answer: Expected::Tokens,
+        afterwards: Afterwards::SignedIn,
+    },
+    Operation {
+        name: "login: at the limit",
+        function: "Login",
+        calls: &[
+            needed("UpdateItem", 1),
+            needed("GetItem", 1),
+            needed("PutItem", 1),
+            spared("UpdateItem", 2),
+            // Makes room.
+            spared("Query", 1),
+            spared("UpdateItem", 3),
+        ],
+        setting: Setting::Limit,
+        newest: (0, HOUR),
+        event: |world| login(world.user.login_name.as_str(), &world.password),
+        answer: Expected::Tokens,
+        afterwards: Afterwards::SignedIn,
+    },
+    Operation {
+        name: "login: wrong password",
+        function: "Login",
+        calls: &[needed("UpdateItem", 1), needed("GetItem", 1)],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: |world| login(world.user.login_name.as_str(), "another"),
+        answer: Expected::Refused,
+        afterwards: Afterwards::CanSignIn,
+    },
+    Operation {
+        name: "login: unknown name",
+        function: "Login",
+        calls: &[needed("UpdateItem", 1), needed("UpdateItem", 2)],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: |world| login(&format!("not-{}", world.user.login_name.as_str()), &world.password),
+        answer: Expected::Refused,
+        afterwards: Afterwards::CanSignIn,
+    },
+    Operation {
+        name: "refresh: rotate",
+        function: "Refresh",
+        calls: &[needed("UpdateItem", 1), needed("GetItem", 1)],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: refresh,
+        answer: Expected::Tokens,
+        afterwards: Afterwards::GoesOn,
+    },
+    Operation {
+        name: "refresh: rest",
+        function: "Refresh",
+        calls: &[needed("UpdateItem", 1), needed("GetItem", 1)],
+        setting: Setting::Usual,
+        newest: (0, Duration::ZERO),
+        event: refresh,
+        answer: Expected::Tokens,
+        afterwards: Afterwards::GoesOn,
+    },
+    Operation {
+        name: "refresh: repeat",
+        function: "Refresh",
+        calls: &[needed("UpdateItem", 1), needed("GetItem", 1)],
+        setting: Setting::Usual,
+        newest: (1, Duration::ZERO),
+        event: refresh,
+        answer: Expected::Tokens,
+        afterwards: Afterwards::GoesOn,
+    },
+    Operation {
+        name: "refresh: fork",
+        function: "Refresh",
+        calls: &[needed("UpdateItem", 1), needed("GetItem", 1), needed("UpdateItem", 2)],
+        setting: Setting::Usual,
+        newest: (1, HOUR),
+        event: refresh,
+        answer: Expected::Tokens,
+        afterwards: Afterwards::GoesOn,
+    },
+    Operation {
+        name: "refresh: replay",
+        function: "Refresh",
+        calls: &[needed("UpdateItem", 1), needed("GetItem", 1), needed("UpdateItem", 2)],
+        setting: Setting::Usual,
+        newest: (2, HOUR),
+        event: refresh,
+        answer: Expected::Refused,
+        afterwards: Afterwards::Over(EndCause::Replay),
+    },
+    Operation {
+        name: "logout",
+        function: "Revoke",
+        calls: &[needed("UpdateItem", 1)],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: |world| with_token(include_str!("../../../events/revoke.json"), world),
+        answer: Expected::NoContent,
+        afterwards: Afterwards::Over(EndCause::Logout),
+    },
+    Operation {
+        name: "list sessions",
+        function: "Sessions",
+        calls: &[needed("GetItem", 1), needed("Query", 1)],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: |world| by_caller(include_str!("../../../events/sessions-list.json"), world),
+        answer: Expected::Sessions,
+        afterwards: Afterwards::GoesOn,
+    },
+    Operation {
+        name: "end a session",
+        function: "Sessions",
+        calls: &[needed("UpdateItem", 1)],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: |world| by_caller(include_str!("../../../events/sessions-end.json"), world),
+        answer: Expected::NoContent,
+        afterwards: Afterwards::Over(EndCause::Revoked),
+    },
+];

@@ -1,0 +1,67 @@
+//! Where cells are carried out: binaries, table and keys, and two instances that no fault reaches.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::outages::answer::Answer;
+use crate::outages::event::{login, refresh_with};
+use crate::outages::instance::Instance;
+use crate::outages::operation::{Operation, Setting};
+use crate::outages::proxy::Proxy;
+use crate::outages::world::{Ground, World};
+use crate::rie::{Bench, Environment};
+
+pub(crate) struct Place {
+    bench: Bench,
+    pub(crate) ground: Ground,
+    client: reqwest::Client,
+    login: Mutex<Instance>,
+    refresh: Mutex<Instance>,
+}
+
+impl Place {
+    pub(crate) async fn set_up() -> Self {
+        let bench = Bench::set_up().await;
+        let ground = Ground::of(&bench).await;
+        let sound = async |function: &str| {
+            let log = bench.logs.join(function).with_extension("log");
+            Mutex::new(Instance::start(&bench.binary(function), &bench.variables, &log).await)
+        };
+        let (login, refresh) = (sound("Login").await, sound("Refresh").await);
+        Self { bench, ground, client: reqwest::Client::new(), login, refresh }
+    }
+
+    pub(crate) async fn proxy(&self) -> Proxy {
+        Proxy::to(&self.ground.engine, &self.client).await
+    }
+
+    pub(crate) fn log(&self, cell: usize) -> PathBuf {
+        self.bench.logs.join(format!("{cell}.log"))
+    }
+
+    /// An instance of the operation's function, on that wire.
+    pub(crate) async fn start(&self, operation: &Operation, proxy: &Proxy, log: &Path) -> Instance {
+        let endpoint = ("AWS_ENDPOINT_URL_DYNAMODB", proxy.endpoint.clone());
+        let mut variables: Environment = self.bench.variables.clone().into_iter().chain([endpoint]).collect();
+        if operation.setting == Setting::Limit {
+            variables.insert("SESSIONS_PER_USER", "2".to_owned());
+        }
+        Instance::start(&self.bench.binary(operation.function), &variables, log).await
+    }
+
+    /// What a sound instance answers to the token.
+    pub(crate) async fn refresh(&self, token: &str) -> Result<Answer, String> {
+        invoke(&self.refresh, refresh_with(token)).await
+    }
+
+    /// What a sound instance answers to the user's own password.
+    pub(crate) async fn sign_in(&self, world: &World) -> Result<Answer, String> {
+        invoke(&self.login, login(world.user.login_name.as_str(), &world.password)).await
+    }
+}
+
+async fn invoke(instance: &Mutex<Instance>, event: Value) -> Result<Answer, String> {
+    Answer::read(instance.lock().await.invoke(event).await?)
+}
