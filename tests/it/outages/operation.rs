@@ -140,7 +140,7 @@ pub(crate) const OPERATIONS: [Operation; 14] = [
             spared("UpdateItem", 2),
             // Makes room.
             spared("Query", 1),
-            spared("UpdateItem", 3),
+            spared("TransactWriteItems", 1),
         ],
         setting: Setting::Limit,
         newest: (0, HOUR),
@@ -211,7 +211,7 @@ pub(crate) const OPERATIONS: [Operation; 14] = [
     Operation {
         name: "refresh: replay",
         function: "Refresh",
-        calls: &[needed("UpdateItem", 1), needed("GetItem", 1), needed("UpdateItem", 2)],
+        calls: &[needed("UpdateItem", 1), needed("GetItem", 1), needed("TransactWriteItems", 1)],
         setting: Setting::Usual,
         newest: (2, HOUR),
         event: refresh,
@@ -221,7 +221,7 @@ pub(crate) const OPERATIONS: [Operation; 14] = [
     Operation {
         name: "logout",
         function: "Revoke",
-        calls: &[needed("UpdateItem", 1)],
+        calls: &[needed("TransactWriteItems", 1)],
         setting: Setting::Usual,
         newest: (0, HOUR),
         event: |world| with_token(include_str!("../../../events/revoke.json"), world),
@@ -241,7 +241,7 @@ pub(crate) const OPERATIONS: [Operation; 14] = [
     Operation {
         name: "end a session",
         function: "Sessions",
-        calls: &[needed("UpdateItem", 1)],
+        calls: &[needed("TransactWriteItems", 1)],
         setting: Setting::Usual,
         newest: (0, HOUR),
         event: |world| by_caller(include_str!("../../../events/sessions-end.json"), world),
