@@ -27,7 +27,7 @@ struct Function {
     start: fn(&Variables<'_>) -> Result<(), ConfigError>,
 }
 
-const FUNCTIONS: [Function; 6] = [
+const FUNCTIONS: [Function; 7] = [
     Function {
         resource: "Login",
         manifest: include_str!("../../functions/login/Cargo.toml"),
@@ -49,6 +49,14 @@ const FUNCTIONS: [Function; 6] = [
         manifest: include_str!("../../functions/revoke/Cargo.toml"),
         start: |variables| {
             revoke::config::Config::from_variables(variables)?;
+            variables.table_name().map(drop)
+        },
+    },
+    Function {
+        resource: "Introspect",
+        manifest: include_str!("../../functions/introspect/Cargo.toml"),
+        start: |variables| {
+            introspect::config::Config::from_variables(variables)?;
             variables.table_name().map(drop)
         },
     },
@@ -129,6 +137,7 @@ fn each_function_may_do_what_it_does_and_no_more() {
         ("Login", &["GetItem", "PutItem", "Query", "UpdateItem"][..], &["LOGIN#*", "USER#*"][..]),
         ("Refresh", &["GetItem", "UpdateItem"], &["USER#*"]),
         ("Revoke", &["UpdateItem"], &["USER#*"]),
+        ("Introspect", &["GetItem"], &["CLIENT#*", "USER#*"]),
         ("Sessions", &["GetItem", "Query", "UpdateItem"], &["USER#*"]),
         ("Discovery", &[], &[]),
         ("Authorizer", &[], &[]),
