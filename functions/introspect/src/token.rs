@@ -118,4 +118,5 @@ fn admitting(user: Option<User>, session: &Session) -> Result<User, Inactive> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unchecked_time_subtraction, reason = "between constants")]
 mod tests;
