@@ -9,8 +9,8 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 /// Where OAuth's error shape is spoken.
-const ENDPOINTS: [(&str, (&str, &str)); 4] =
-    [("/login", JSON), ("/refresh", JSON), ("/logout", JSON), ("/oauth/token", FORM)];
+const ENDPOINTS: [(&str, (&str, &str)); 5] =
+    [("/login", JSON), ("/refresh", JSON), ("/logout", JSON), ("/oauth/token", FORM), ("/oauth/introspect", FORM)];
 
 /// A name, the method, the header fields, the body and the status of the answer.
 type Case<'a> = (&'a str, Method, Vec<(&'a str, &'a str)>, &'a [u8], u16);
@@ -95,6 +95,11 @@ async fn members_are_there_once_and_of_their_type() {
         ("/oauth/token", FORM, "grant_type=refresh_token&refresh_token="),
         ("/oauth/token", FORM, "grant_type=refresh_token&refresh_token=a&refresh_token=a"),
         ("/oauth/token", FORM, "grant_type=refresh_token&grant_type=refresh_token&refresh_token=a"),
+        ("/oauth/introspect", FORM, "token_type_hint=access_token"),
+        ("/oauth/introspect", FORM, "token="),
+        ("/oauth/introspect", FORM, "token=a&token=a"),
+        ("/oauth/introspect", FORM, "token=a&client_id=demo&client_id=demo"),
+        ("/oauth/introspect", FORM, "token=a&client_secret=csc_"),
     ];
     for (path, content_type, body) in texts {
         let answer = api.send(Method::POST, path, &[content_type], body.as_bytes()).await;

@@ -37,6 +37,7 @@ fn functions_link_what_they_need_and_no_more() {
         ("login", ["argon2", "aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"].as_slice()),
         ("refresh", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
         ("revoke", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
+        ("introspect", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
         ("sessions", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
         ("discovery", &["lambda_http", "jsonwebtoken"]),
         ("authorizer", &["aws-sdk-dynamodb", "jsonwebtoken"]),
@@ -95,7 +96,7 @@ fn built_alone(name: &str) -> BTreeSet<String> {
 
 #[test]
 fn there_is_one_tls_stack_and_one_crypto_library() {
-    for function in ["login", "refresh", "revoke", "sessions"] {
+    for function in ["login", "refresh", "revoke", "introspect", "sessions"] {
         let linked = built_alone(function);
         assert!(linked.contains("rustls") && linked.contains("aws-lc-rs"), "{function}: {linked:?}");
         for absent in ["ring", "openssl", "native-tls", "rsa", "aws-sdk-sso", "aws-sdk-ssooidc"] {
@@ -133,7 +134,7 @@ fn licences_are_permissive() {
         "Zlib",
     ];
     let metadata = metadata();
-    let shipped: BTreeSet<String> = ["login", "refresh", "revoke", "sessions", "discovery", "authorizer"]
+    let shipped: BTreeSet<String> = ["login", "refresh", "revoke", "introspect", "sessions", "discovery", "authorizer"]
         .iter()
         .flat_map(|name| linked(&metadata, name))
         .collect();

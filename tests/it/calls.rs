@@ -1,6 +1,8 @@
 //! What each operation costs: calls, and request units as the embedded engine counts them. A promise.
 
+use auth_core::client::ClientSecret;
 use auth_core::config::environment;
+use auth_core::entropy::OsEntropy;
 use reqwest::Method;
 
 use crate::harness::{Api, RESTED, SECOND, engine};
@@ -52,6 +54,27 @@ async fn every_operation_costs_what_the_documents_say() {
     let path = format!("/sessions/{}", sid.as_str().unwrap());
     api.send(Method::DELETE, &path, &[("authorization", &bearer)], b"").await;
     assert_eq!(cost(wire.calls()), end(), "end a session");
+
+    let introspect = ["GetItem"; 4];
+    for (name, token, calls) in [
+        ("an access token", &tokens.access, &introspect[..]),
+        ("a refresh token", &tokens.refresh, &introspect[..3]),
+        ("a forged access token", &format!("{}x", tokens.access), &introspect[..1]),
+        ("a forged refresh token", &format!("{}x", tokens.refresh), &introspect[..1]),
+    ] {
+        assert_eq!(api.introspect(token).await.status, 200);
+        assert_eq!(cost(wire.calls()), expected(calls), "introspect {name}");
+    }
+    let of_another = ClientSecret::random(&OsEntropy).unwrap().text();
+    for (client_id, secret, calls) in [
+        ("demo", of_another.as_str(), &introspect[..1]),
+        ("nobody", &of_another, &introspect[..1]),
+        ("demo", "csc_malformed", &[]),
+    ] {
+        let form = format!("client_id={client_id}&client_secret={secret}&token={}", tokens.access);
+        assert_eq!(api.form("/oauth/introspect", &form).await.status, 401);
+        assert_eq!(wire.operations(), calls, "introspect as {client_id} by {secret:.5}");
+    }
 
     let refused = |calls: &[&str]| calls.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     api.refresh(&tokens.refresh).await.tokens();

@@ -135,6 +135,24 @@ async fn a_logout_without_its_store_is_a_503_and_can_be_sent_again() {
     assert!(api.refresh(&token).await.is_invalid_grant());
 }
 
+/// Not to know whether a token is good is no verdict on it: neither `{"active":false}` nor a 401.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_introspection_without_its_store_is_a_503() {
+    let wire = Wire::to(engine().await).await;
+    let api = Api::start_on(wire.endpoint.clone(), &[]).await;
+    let tokens = api.login().await;
+    for token in [&tokens.access, &tokens.refresh] {
+        // Of the client, of the session and the user, of one of the two alone.
+        for good in 0..3 {
+            wire.plan("GetItem", vec![Fault::None; good]);
+            wire.plan("GetItem", vec![Fault::Refused("InternalServerError"); 9]);
+            assert_is_fault(&api.introspect(token).await, &format!("after {good} reads"));
+            wire.clear();
+        }
+        assert_eq!(api.introspect(token).await.json()["active"], true);
+    }
+}
+
 /// A request that the gateway received too long ago has been given up by its client: it writes nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_older_than_its_life_writes_nothing() {

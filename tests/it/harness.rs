@@ -10,7 +10,7 @@ use auth_core::id::UserId;
 use auth_core::time::{ManualClock, UnixTime};
 use auth_dynamodb::store::Store;
 use local::clock::LocalClock;
-use local::stack::{DEMO_USER, Options, Stack};
+use local::stack::{DEMO_CLIENT, DEMO_USER, Options, Stack};
 use local::surface::{Attachment, Surface};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -67,6 +67,7 @@ pub(crate) struct Api {
     pub(crate) clock: Arc<LocalClock>,
     pub(crate) store: Store,
     pub(crate) password: String,
+    pub(crate) client_secret: String,
     pub(crate) refresh_keys: String,
     pub(crate) signing_key: String,
     pub(crate) table: String,
@@ -138,6 +139,7 @@ impl Api {
             clock: Arc::clone(&stack.clock),
             store: stack.store.clone(),
             password: stack.secrets.demo_password.clone(),
+            client_secret: stack.secrets.demo_client_secret.clone(),
             refresh_keys: stack.secrets.refresh_keys.clone(),
             signing_key: stack.secrets.signing_key.clone(),
             table,
@@ -201,6 +203,12 @@ impl Api {
 
     pub(crate) async fn logout(&self, refresh: &str) -> Answer {
         self.post("/logout", &json!({"refresh_token": refresh})).await
+    }
+
+    /// Asks about a token, as the demo client.
+    pub(crate) async fn introspect(&self, token: &str) -> Answer {
+        let secret = &self.client_secret;
+        self.form("/oauth/introspect", &format!("client_id={DEMO_CLIENT}&client_secret={secret}&token={token}")).await
     }
 
     /// Refreshes as a client does that has waited long enough.

@@ -67,15 +67,19 @@ async fn no_secret_reaches_the_log() {
     api.post("/login", &json!({"username": "demo", "password": wrong, "scope": "\""})).await;
     api.post("/refresh", &json!({"refresh_token": format!("{}x", third.refresh)})).await;
     api.me(&format!("{}x", third.access)).await;
+    ask(&api, &third).await;
 
     let (in_cookies, cookie) = cookie_session().await;
 
     let log = String::from_utf8(LINES.lock().unwrap().clone()).unwrap();
     assert!(log.contains("refresh_replayed") && log.contains("login_ok"), "the log was listened to");
     assert!(log.contains("browser_refused") && log.contains("logout"), "to browsers, too");
+    assert!(log.contains("introspected") && log.contains("client_refused"), "to clients, too");
     assert!(log.contains("session_displaced") && log.contains("forbidden"), "to what is behind the authorizer, too");
     let mut secrets =
         vec![cookie, wrong.to_owned(), api.password.clone(), "$argon2id$".to_owned(), "PRIVATE KEY".to_owned()];
+    let basic = BASE64_STANDARD.encode(format!("demo:{}", api.client_secret));
+    secrets.extend([api.client_secret.clone(), basic, api.client_secret[4..].to_owned()]);
     for tokens in [first, second, third, in_cookies, in_query] {
         let signature = tokens.access.rsplit_once('.').unwrap().1.to_owned();
         let token = BASE64_URL_SAFE_NO_PAD.decode(&tokens.refresh[4..]).unwrap();
@@ -87,6 +91,18 @@ async fn no_secret_reaches_the_log() {
     }
     for line in log.lines() {
         assert!(serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line.is_object()), "{line}");
+    }
+}
+
+/// A client asks about tokens, by its secret in both places and by another.
+async fn ask(api: &Api, tokens: &Tokens) {
+    for token in [&tokens.access, &tokens.refresh, &format!("{}x", tokens.refresh)] {
+        assert_eq!(api.introspect(token).await.status, 200);
+        for secret in [&api.client_secret, &api.client_secret.replacen('_', "_x", 1)] {
+            let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("demo:{secret}")));
+            let headers = [("authorization", basic.as_str()), ("content-type", "application/x-www-form-urlencoded")];
+            api.send(Method::POST, "/oauth/introspect", &headers, format!("token={token}").as_bytes()).await;
+        }
     }
 }
 

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use auth_core::throttle::LONGEST_DELAY;
 use authorizer::arn::METHODS;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use local::gateway::ROUTES;
+use local::stack::DEMO_CLIENT;
 use reqwest::Method;
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
@@ -57,7 +60,7 @@ async fn assert_other_methods_are_not_allowed(api: &Api, headers: &[(&str, &str)
     }
 }
 
-/// An example of a request: of an app, or of a browser in cookie mode.
+/// An example of a request: of an app, of a browser in cookie mode, or of a client with credentials in the header.
 struct Example {
     name: String,
     path: &'static str,
@@ -65,6 +68,7 @@ struct Example {
     schema: &'static Value,
     value: &'static Value,
     browser: bool,
+    client: bool,
 }
 
 fn examples_of_requests() -> Vec<Example> {
@@ -73,8 +77,9 @@ fn examples_of_requests() -> Vec<Example> {
         for (media_type, body) in members(&operation["requestBody"]["content"]) {
             for (name, example) in members(&body["examples"]) {
                 let (schema, value) = (&body["schema"], &resolve(example)["value"]);
-                let (name, browser) = (format!("{method} {path}, {name}"), name == "browser");
-                examples.push(Example { name, path, media_type, schema, value, browser });
+                let (browser, client) = (name == "browser", name == "header");
+                let name = format!("{method} {path}, {name}");
+                examples.push(Example { name, path, media_type, schema, value, browser, client });
             }
         }
     }
@@ -107,6 +112,10 @@ async fn send(api: &Api, example: &Example, value: &Value, cookie: &str) -> Answ
         headers.extend(["Origin", "Client"].map(|of| (text(of, "name"), text(of, "example"))));
         headers.push(("cookie", &cookie));
     }
+    let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("{DEMO_CLIENT}:{}", api.client_secret)));
+    if example.client {
+        headers.push(("authorization", &basic));
+    }
     let body = if example.media_type == "application/json" { value.to_string() } else { form(value) };
     api.send(Method::POST, example.path, &headers, body.as_bytes()).await
 }
@@ -118,7 +127,13 @@ fn form(value: &Value) -> String {
 
 fn with_good_credentials(value: &Value, api: &Api, tokens: &Tokens) -> Value {
     let mut value = value.clone();
-    for (name, good) in [("username", "demo"), ("password", &api.password), ("refresh_token", &tokens.refresh)] {
+    for (name, good) in [
+        ("username", "demo"),
+        ("password", &api.password),
+        ("refresh_token", &tokens.refresh),
+        ("client_secret", &api.client_secret),
+        ("token", &tokens.access),
+    ] {
         if let Some(member) = value.get_mut(name) {
             *member = good.into();
         }

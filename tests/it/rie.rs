@@ -15,7 +15,7 @@ use auth_core::config::{Variables, environment};
 use auth_core::entropy::OsEntropy;
 use auth_core::time::{Clock as _, SystemClock};
 use local::secrets::Secrets;
-use local::stack::{DEMO_USER, Options, Stack};
+use local::stack::{DEMO_CLIENT, DEMO_USER, Options, Stack};
 use local::surface::{Attachment, Surface};
 use serde_json::{Value, json};
 
@@ -55,6 +55,18 @@ async fn each_binary_answers_under_the_emulator() {
         }
     }
 
+    let introspect = bench.start("Introspect").await;
+    let ask = async |token: &Value| {
+        let (secret, token) = (&bench.demo_client_secret, token.as_str().unwrap());
+        let form = format!("client_id={DEMO_CLIENT}&client_secret={secret}&token={token}");
+        introspect.proxy(include_str!("../../events/introspect.json"), Some(&form)).await.with_status(200)
+    };
+    for token in [&refreshed["access_token"], &refreshed["refresh_token"]] {
+        assert_eq!(ask(token).await["active"], true);
+    }
+    let refused = introspect.proxy(include_str!("../../events/introspect.json"), None).await.with_status(401);
+    assert_eq!(refused["error"], "invalid_client");
+
     let revoke = bench.start("Revoke").await;
     let body = json!({"refresh_token": refreshed["refresh_token"]}).to_string();
     for times in 1..=2 {
@@ -63,6 +75,10 @@ async fn each_binary_answers_under_the_emulator() {
     }
     let refused = refresh.proxy(include_str!("../../events/refresh.json"), Some(&body)).await.with_status(400);
     assert_eq!(refused["error"], "invalid_grant");
+
+    for token in [&refreshed["access_token"], &refreshed["refresh_token"]] {
+        assert_eq!(ask(token).await, json!({"active": false}));
+    }
 
     let sessions = bench.start("Sessions").await;
     let me = sessions.proxy(include_str!("../../events/sessions-me.json"), None).await.with_status(200);
@@ -94,7 +110,7 @@ async fn each_binary_takes_every_event() {
     let odd = odd.into_iter().enumerate().map(|(at, event)| (format!("odd {at}"), event));
     let events: Vec<(String, Value)> = events().chain(odd).collect();
     assert!(events.len() > 15);
-    for name in ["Login", "Refresh", "Revoke", "Sessions", "Discovery", "Authorizer"] {
+    for name in ["Login", "Refresh", "Revoke", "Introspect", "Sessions", "Discovery", "Authorizer"] {
         let function = bench.start(name).await;
         for (event_name, event) in &events {
             let answer = function.invoke(event).await;
@@ -117,6 +133,7 @@ async fn a_missing_variable_ends_the_start() {
         ("Login", "REFRESH_KEYS"),
         ("Refresh", "SIGNING_KEY"),
         ("Revoke", "REFRESH_KEYS"),
+        ("Introspect", "JWKS"),
         ("Discovery", "JWKS"),
         ("Authorizer", "AUDIENCE"),
     ] {
@@ -143,12 +160,13 @@ fn events() -> impl Iterator<Item = (String, Value)> {
     })
 }
 
-/// What the functions need: binaries, a table with the demo user, keys.
+/// What the functions need: binaries, a table with the demo user and the demo client, keys.
 pub(crate) struct Bench {
     binaries: PathBuf,
     pub(crate) logs: PathBuf,
     pub(crate) variables: Environment,
     pub(crate) demo_password: String,
+    demo_client_secret: String,
 }
 
 fn given(name: &str) -> String {
@@ -160,7 +178,7 @@ impl Bench {
         let [binaries, logs] = ["BINARIES", "LOGS"].map(|name| PathBuf::from(given(name)));
         let (endpoint, table) = (given("DYNAMODB_ENDPOINT"), table_name());
 
-        // The local stack makes the table, the demo user and the keys; it never serves.
+        // The local stack makes the table, the demo user, the demo client and the keys; it never serves.
         let stack = Stack::start(Options {
             port: 0,
             data: None,
@@ -175,7 +193,7 @@ impl Bench {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
         });
-        let Secrets { demo_password, signing_key, refresh_keys } = stack.await.unwrap().secrets;
+        let Secrets { demo_password, demo_client_secret, signing_key, refresh_keys } = stack.await.unwrap().secrets;
         let key = Variables::new(&|name| (name == "SIGNING_KEY").then(|| signing_key.clone())).signing_key().unwrap();
         let variables = BTreeMap::from([
             ("TABLE_NAME", table),
@@ -190,7 +208,7 @@ impl Bench {
             ("AWS_ACCESS_KEY_ID", "local".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         ]);
-        Self { binaries, logs, variables, demo_password }
+        Self { binaries, logs, variables, demo_password, demo_client_secret }
     }
 
     pub(crate) fn binary(&self, function: &str) -> PathBuf {

@@ -27,7 +27,7 @@ struct Function {
     start: fn(&Variables<'_>) -> Result<(), ConfigError>,
 }
 
-const FUNCTIONS: [Function; 6] = [
+const FUNCTIONS: [Function; 7] = [
     Function {
         resource: "Login",
         manifest: include_str!("../../functions/login/Cargo.toml"),
@@ -53,6 +53,14 @@ const FUNCTIONS: [Function; 6] = [
             revoke::config::Config::from_variables(variables)?;
             variables.table_name()?;
             variables.journal_policy().map(drop)
+        },
+    },
+    Function {
+        resource: "Introspect",
+        manifest: include_str!("../../functions/introspect/Cargo.toml"),
+        start: |variables| {
+            introspect::config::Config::from_variables(variables)?;
+            variables.table_name().map(drop)
         },
     },
     Function {
@@ -136,6 +144,7 @@ fn each_function_may_do_what_it_does_and_no_more() {
         ("Login", vec![(&["GetItem", "PutItem", "Query", "UpdateItem"][..], &["LOGIN#*", "USER#*"][..]), journal]),
         ("Refresh", vec![(&["GetItem", "UpdateItem"], &["USER#*"]), journal]),
         ("Revoke", vec![(&["UpdateItem"], &["USER#*"]), journal]),
+        ("Introspect", vec![(&["GetItem"], &["CLIENT#*", "TOKEN#*", "USER#*"])]),
         ("Sessions", vec![(&["GetItem", "Query", "UpdateItem"], &["USER#*"]), journal]),
         ("Discovery", vec![]),
         ("Authorizer", vec![(&["Query"], &["JOURNAL#*"])]),

@@ -6,6 +6,7 @@
 //! [`config::Variables::document`].
 
 pub mod claims;
+pub mod client;
 pub mod config;
 pub mod entropy;
 pub mod generate;

@@ -6,6 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use auth_core::client::ClientId;
 use auth_core::id::{SessionId, UserId};
 use auth_core::login::LoginName;
 use auth_core::time::UnixTime;
@@ -18,6 +19,8 @@ pub(crate) const PK: &str = "pk";
 pub(crate) const SK: &str = "sk";
 /// The `sk` of each user.
 pub(crate) const USER: &str = "USER";
+/// The `sk` of each client.
+pub(crate) const CLIENT: &str = "CLIENT";
 /// What the `sk` of each session begins with.
 pub(crate) const SESSION_PREFIX: &str = "SESSION#";
 /// When the item may be swept up, in seconds since the epoch. Never compared.
@@ -43,6 +46,16 @@ impl Key {
     pub(crate) fn user_id(item: &Item) -> Result<UserId, StoreError> {
         let id = item.get(PK).and_then(|pk| pk.as_s().ok()).and_then(|pk| pk.strip_prefix("USER#"));
         id.and_then(|id| UserId::parse(id).ok()).ok_or(StoreError::Corrupt("user"))
+    }
+
+    pub(crate) fn client(id: &ClientId) -> Self {
+        Self { pk: format!("CLIENT#{id}"), sk: CLIENT.to_owned() }
+    }
+
+    /// Which client the item of the sort key [`CLIENT`] is.
+    pub(crate) fn client_id(item: &Item) -> Result<ClientId, StoreError> {
+        let id = item.get(PK).and_then(|pk| pk.as_s().ok()).and_then(|pk| pk.strip_prefix("CLIENT#"));
+        id.and_then(|id| ClientId::parse(id).ok()).ok_or(StoreError::Corrupt("client"))
     }
 
     pub(crate) fn session(user_id: UserId, id: SessionId) -> Self {

@@ -10,14 +10,17 @@ use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, ProvideCredentials as _, Region};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::scan::ScanOutput;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
 
 use auth_core::journal::JournalPolicy;
 
 use crate::endpoint::Endpoint;
 use crate::error::StoreError;
 use crate::item::{Item, Key};
+use crate::page::Cursor;
 use crate::transaction;
 
 /// How long one call may take, with its repetitions: a refresh makes four in a row at most, in the ten seconds that a
@@ -127,6 +130,21 @@ impl Store {
             .await
             .map_err(|error| StoreError::from_sdk("GetItem", &error))?;
         Ok(found.item)
+    }
+
+    /// Reads a page of all items with this sort key, strongly consistent, in no order; it looks at the whole table.
+    pub(crate) async fn scan(&self, sk: &str, after: Option<Cursor>) -> Result<ScanOutput, StoreError> {
+        self.client
+            .scan()
+            .table_name(&self.table)
+            .filter_expression("sk = :sk")
+            .expression_attribute_values(":sk", AttributeValue::S(sk.to_owned()))
+            .consistent_read(true)
+            .set_limit(self.page_size())
+            .set_exclusive_start_key(after.map(Cursor::into_key))
+            .send()
+            .await
+            .map_err(|error| StoreError::from_sdk("Scan", &error))
     }
 
     fn with_timeouts(config: Builder, table: String, timeouts: TimeoutConfig) -> Self {

@@ -1,6 +1,6 @@
 //! Users.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
 use auth_core::id::UserId;
@@ -44,18 +44,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn users(&self, after: Option<Cursor>) -> Result<Page<User>, StoreError> {
-        let found = self
-            .client
-            .scan()
-            .table_name(&self.table)
-            .filter_expression("sk = :sk")
-            .expression_attribute_values(":sk", AttributeValue::S(USER.to_owned()))
-            .consistent_read(true)
-            .set_limit(self.page_size())
-            .set_exclusive_start_key(after.map(Cursor::into_key))
-            .send()
-            .await
-            .map_err(|error| StoreError::from_sdk("Scan", &error))?;
+        let found = self.scan(USER, after).await?;
         let user = |item| read(Key::user_id(&item)?, item);
         Page::read(found.items.unwrap_or_default(), found.last_evaluated_key, user)
     }

@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod browser;
+pub mod client;
 pub mod function;
 pub mod request;
 pub mod response;

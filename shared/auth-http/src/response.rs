@@ -25,6 +25,8 @@ const FAULT_RETRY_AFTER: Duration = Duration::from_secs(2);
 pub enum OAuthCode {
     /// The request is malformed.
     InvalidRequest,
+    /// The caller is no client, or does not prove it.
+    InvalidClient,
     /// The credentials or the refresh token are not good, or not any more.
     InvalidGrant,
     /// The scope is malformed or wider than what was granted.
@@ -69,6 +71,13 @@ pub fn no_content() -> Response {
 /// 400 with an OAuth error.
 pub fn oauth_error(code: OAuthCode, description: &str) -> Response {
     oauth(StatusCode::BAD_REQUEST, code, description)
+}
+
+/// 401 with an OAuth error and a challenge: the caller has to prove which client it is. (A 401 never goes without a
+/// challenge, RFC 9110 §15.5.2; RFC 6749 §5.2 asks for it where the header field was used.)
+pub fn invalid_client() -> Response {
+    let response = oauth(StatusCode::UNAUTHORIZED, OAuthCode::InvalidClient, "client authentication failed");
+    with_header(response, WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"countersign\""))
 }
 
 /// A request to a token endpoint that is not understood: 400, 405, 413 or 415 with an OAuth error.
@@ -217,6 +226,10 @@ mod tests {
             (
                 oauth_error(OAuthCode::InvalidGrant, "d"),
                 r#"400 cache-control: no-store, content-type: application/json | {"error":"invalid_grant","error_description":"d"}"#,
+            ),
+            (
+                invalid_client(),
+                r#"401 cache-control: no-store, content-type: application/json, www-authenticate: Basic realm="countersign" | {"error":"invalid_client","error_description":"client authentication failed"}"#,
             ),
             (
                 oauth_unreadable(Unreadable::Method("POST")),

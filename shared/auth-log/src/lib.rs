@@ -18,13 +18,14 @@ use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 
 /// The crates that say something, by the beginning of their names.
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
     "auth_core",
     "auth_dynamodb",
     "auth_http",
     "auth_password",
     "authorizer",
     "discovery",
+    "introspect",
     "local",
     "login",
     "refresh",

@@ -4,6 +4,7 @@
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
+use auth_core::client::ClientId;
 use auth_core::id::SessionId;
 use auth_core::login::LoginName;
 use auth_core::scope::{Roles, Scope};
@@ -16,14 +17,14 @@ Exit codes:
   0  done
   1  a fault: the table cannot be reached or is not as it must be, something is not allowed, a file cannot be used
   2  wrong usage, or a value that cannot be taken, such as too short a password
-  3  there is no such user or session
-  4  conflict: the name is taken, the file exists, or somebody else changed the user meanwhile (try again)
+  3  there is no such user, session or client
+  4  conflict: the name is taken, the file exists, or somebody else changed the same meanwhile (try again)
   5  not confirmed
 
 On the stack that `cargo run` starts, with the URL that it prints:
   authctl --endpoint http://127.0.0.1:PORT user list";
 
-/// Users, sessions, keys and the table of Countersign.
+/// Users, sessions, clients, keys and the table of Countersign.
 ///
 /// Region and credentials come from the AWS variables and profiles (AWS_REGION, AWS_PROFILE ...). A DynamoDB on this
 /// machine needs neither.
@@ -59,6 +60,9 @@ pub enum Command {
     /// A user's sessions
     #[command(subcommand)]
     Session(Session),
+    /// Clients that ask about tokens, and their secrets
+    #[command(subcommand)]
+    Client(Client),
     /// Keys of access and refresh tokens
     #[command(subcommand)]
     Keys(Keys),
@@ -154,6 +158,39 @@ pub struct Which {
     /// All sessions, and every sign-in under way
     #[arg(long)]
     pub all: bool,
+}
+
+/// `authctl client`.
+#[derive(Debug, Subcommand)]
+pub enum Client {
+    /// Add a client; its secret is printed now and never again
+    Add {
+        /// The new client.
+        #[command(flatten)]
+        client: Identified,
+        /// What it is, for whoever lists clients
+        #[arg(long, value_name = "TEXT", value_parser = description)]
+        description: Option<String>,
+    },
+    /// List all clients, in no order; it reads the whole table
+    List,
+    /// Give a client another secret, printed now and never again; the one before is refused from now on
+    Rotate(Identified),
+    /// Remove a client; its secret is refused from now on
+    Remove(Identified),
+}
+
+/// A client, by its identifier.
+#[derive(Debug, Args)]
+pub struct Identified {
+    /// The client's identifier: letters, digits, dots, underscores and hyphens
+    #[arg(value_parser = ClientId::parse)]
+    pub id: ClientId,
+}
+
+fn description(text: &str) -> Result<String, &'static str> {
+    let is_short = (1..=200).contains(&text.chars().count());
+    if is_short { Ok(text.to_owned()) } else { Err("expected 1 to 200 characters") }
 }
 
 /// `authctl keys`.

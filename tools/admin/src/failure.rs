@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use auth_core::client::ClientId;
 use auth_core::config::ConfigError;
 use auth_core::entropy::NoEntropy;
 use auth_core::generate::GenerateError;
@@ -40,6 +41,14 @@ pub(crate) enum Failure {
     NoUser(LoginName),
     #[error("\"{}\" has no session {sid}: `authctl session list {}` shows all", .name.as_str(), .name.as_str())]
     NoSession { name: LoginName, sid: SessionId },
+    #[error("there is no client \"{0}\": `authctl client list` shows all")]
+    NoClient(ClientId),
+    #[error(
+        "there is a client \"{0}\" already: choose another identifier, or give it a new secret by `authctl client rotate {0}`"
+    )]
+    ClientTaken(ClientId),
+    #[error("somebody else changed the client \"{0}\" at the same time: look again and repeat it")]
+    ClientChangedMeanwhile(ClientId),
     #[error("there is a user \"{}\" already: choose another name", .0.as_str())]
     NameTaken(LoginName),
     #[error("somebody else changed \"{}\" at the same time: look again and repeat it", .0.as_str())]
@@ -113,8 +122,13 @@ impl Failure {
             | Self::Store(_)
             | Self::WrongTable(_) => 1,
             Self::Password(_) | Self::NoPassword | Self::PasswordsDiffer => 2,
-            Self::NoUser(_) | Self::NoSession { .. } => 3,
-            Self::NameTaken(_) | Self::ChangedMeanwhile(_) | Self::SecretExists(_) | Self::LeftOver(_) => 4,
+            Self::NoUser(_) | Self::NoSession { .. } | Self::NoClient(_) => 3,
+            Self::NameTaken(_)
+            | Self::ChangedMeanwhile(_)
+            | Self::ClientTaken(_)
+            | Self::ClientChangedMeanwhile(_)
+            | Self::SecretExists(_)
+            | Self::LeftOver(_) => 4,
             Self::Declined | Self::NobodyToAsk => 5,
         }
     }
@@ -148,6 +162,10 @@ mod tests {
         LoginName::parse("alice").unwrap()
     }
 
+    fn client() -> ClientId {
+        ClientId::parse("gateway").unwrap()
+    }
+
     #[test]
     fn each_failure_is_one_line_that_helps_and_a_code() {
         let cases = [
@@ -170,6 +188,9 @@ mod tests {
             (Failure::NoUser(name()), 3, "`authctl user list`"),
             (Failure::NameTaken(name()), 4, "choose another name"),
             (Failure::ChangedMeanwhile(name()), 4, "look again and repeat it"),
+            (Failure::NoClient(client()), 3, "`authctl client list`"),
+            (Failure::ClientTaken(client()), 4, "`authctl client rotate gateway`"),
+            (Failure::ClientChangedMeanwhile(client()), 4, "look again and repeat it"),
             (Failure::Declined, 5, "nothing was done"),
             (Failure::PasswordsDiffer, 2, "try again"),
         ];

@@ -8,6 +8,7 @@ pub mod failure;
 pub mod run;
 
 mod ask;
+mod client;
 mod context;
 mod help;
 mod key_set;

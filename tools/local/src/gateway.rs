@@ -38,6 +38,8 @@ pub enum Target {
     Refresh,
     /// `revoke`.
     Revoke,
+    /// `introspect`.
+    Introspect,
     /// `sessions`.
     Sessions,
     /// `discovery`.
@@ -56,11 +58,12 @@ pub struct Route {
 }
 
 /// The API. A test holds it against `template.yaml`.
-pub const ROUTES: [Route; 10] = [
+pub const ROUTES: [Route; 11] = [
     Route { path: "/login", target: Target::Login, authorized: false },
     Route { path: "/refresh", target: Target::Refresh, authorized: false },
     Route { path: "/oauth/token", target: Target::Refresh, authorized: false },
     Route { path: "/logout", target: Target::Revoke, authorized: false },
+    Route { path: "/oauth/introspect", target: Target::Introspect, authorized: false },
     Route { path: "/me", target: Target::Sessions, authorized: true },
     Route { path: "/sessions", target: Target::Sessions, authorized: true },
     Route { path: "/sessions/{sid}", target: Target::Sessions, authorized: true },
@@ -74,6 +77,7 @@ pub(crate) struct Functions {
     pub(crate) login: login::App,
     pub(crate) refresh: refresh::App,
     pub(crate) revoke: revoke::App,
+    pub(crate) introspect: introspect::App,
     pub(crate) sessions: sessions::App,
     pub(crate) discovery: discovery::App,
 }
@@ -151,6 +155,7 @@ impl Gateway {
                 Target::Login => to_json(&functions.login, &event).await,
                 Target::Refresh => to_json(&functions.refresh, &event).await,
                 Target::Revoke => to_json(&functions.revoke, &event).await,
+                Target::Introspect => to_json(&functions.introspect, &event).await,
                 Target::Sessions => to_json(&functions.sessions, &event).await,
                 Target::Discovery => to_json(&functions.discovery, &event).await,
             }

@@ -13,7 +13,7 @@ use auth_core::time::SystemClock;
 use auth_dynamodb::endpoint::Endpoint;
 use clap::{Parser, ValueEnum};
 use local::identity::IdentitySource;
-use local::stack::{DEMO_USER, Options, Stack, StartError};
+use local::stack::{DEMO_CLIENT, DEMO_USER, Options, Stack, StartError};
 use local::surface::{Attachment, Payload, Surface};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -28,7 +28,7 @@ struct Arguments {
     /// The gateway's port; 0 for any free one
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// Keep the database in FILE, and the demo password and all keys in FILE.dev, readable by its owner only; without
+    /// Keep the database in FILE, and the demo password, the demo client's secret and all keys in FILE.dev, readable by its owner only; without
     /// it, all is forgotten at the end
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
@@ -131,9 +131,7 @@ async fn run(arguments: Arguments) -> Result<(), StartError> {
     .await?;
     // Before whoever waits for the next line can send one.
     let ends = Ends::listen()?;
-    println!("ready {}", stack.url);
-    println!("dynamodb {}", stack.dynamodb);
-    println!("demo user {DEMO_USER} password {}", stack.secrets.demo_password);
+    print!("{}", announcement(&stack));
     eprint!("{}", walk_through(&stack));
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let serving = stack.serve(async { stopped.await.unwrap_or_default() });
@@ -168,14 +166,26 @@ impl Ends {
     }
 }
 
+/// What programs read, who may close the pipe after the line that they wait for: so it is one text, written at once.
+fn announcement(stack: &Stack) -> String {
+    let Stack { url, dynamodb, secrets, .. } = stack;
+    let (password, secret) = (&secrets.demo_password, &secrets.demo_client_secret);
+    format!(
+        "ready {url}\ndynamodb {dynamodb}\ndemo user {DEMO_USER} password {password}\n\
+         demo client {DEMO_CLIENT} secret {secret}\n"
+    )
+}
+
 fn walk_through(stack: &Stack) -> String {
     let url = &stack.url;
     let password = &stack.secrets.demo_password;
+    let secret = &stack.secrets.demo_client_secret;
     format!(
         r#"
 try:
   curl -s {url}/login -H 'Content-Type: application/json' -d '{{"username":"{DEMO_USER}","password":"{password}"}}'
   curl -si {url}/me -H "Authorization: Bearer $ACCESS_TOKEN"
+  curl -s {url}/oauth/introspect -u '{DEMO_CLIENT}:{secret}' -d "token=$ACCESS_TOKEN"
   curl -s {url}/_local/clock -d '{{"advance_seconds":640}}'
   curl -s {url}/refresh -H 'Content-Type: application/json' -d "{{\"refresh_token\":\"$REFRESH_TOKEN\"}}"
 

@@ -5,17 +5,20 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use auth_core::client::ClientSecret;
 use auth_core::entropy::Entropy;
 use auth_core::generate;
 use serde::{Deserialize, Serialize};
 
 use crate::stack::StartError;
 
-/// What a stack must not forget, if tokens, sessions and the demo password are to outlive it.
+/// What a stack must not forget, if tokens, sessions and what the demo is signed in with are to outlive it.
 #[derive(Deserialize, Serialize)]
 pub struct Secrets {
     /// The demo user's password.
     pub demo_password: String,
+    /// The demo client's secret.
+    pub demo_client_secret: String,
     /// The key of access tokens, as in `SIGNING_KEY`.
     pub signing_key: String,
     /// The key of refresh tokens, as in `REFRESH_KEYS`.
@@ -31,6 +34,7 @@ impl Secrets {
     pub fn generate(algorithm: &str, entropy: &dyn Entropy) -> Result<Self, StartError> {
         Ok(Self {
             demo_password: generate::random_text::<12>(entropy)?,
+            demo_client_secret: ClientSecret::random(entropy)?.text().to_string(),
             signing_key: generate::signing_key(algorithm, entropy)?,
             refresh_keys: generate::refresh_keys(entropy)?,
         })

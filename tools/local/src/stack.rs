@@ -5,14 +5,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use auth_core::client::{Client, ClientCredentials, ClientId, ClientSecret};
 use auth_core::config::{ConfigError, Variables};
 use auth_core::entropy::{Entropy, NoEntropy};
 use auth_core::generate::GenerateError;
 use auth_core::id::UserId;
 use auth_core::login::LoginName;
 use auth_core::scope::{Roles, Scope};
-use auth_core::time::Clock;
+use auth_core::time::{Clock, UnixTime};
 use auth_core::user::{Status, User};
+use auth_dynamodb::client;
 use auth_dynamodb::endpoint::Endpoint;
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::store::Store;
@@ -35,6 +37,9 @@ use crate::surface::{Answered, Attachment, AttachmentError, Authorization, Surfa
 
 /// The login name of the demo user.
 pub const DEMO_USER: &str = "demo";
+
+/// The demo client, which may ask about tokens.
+pub const DEMO_CLIENT: &str = "demo";
 
 /// What the demo user may ask for.
 pub const DEMO_SCOPE: &str = "profile notes";
@@ -77,7 +82,7 @@ pub struct Stack {
     pub url: String,
     /// Where `DynamoDB` listens.
     pub dynamodb: String,
-    /// The demo password and the keys.
+    /// The demo password, the demo client's secret and the keys.
     pub secrets: Secrets,
     /// The clock of all parts.
     pub clock: Arc<LocalClock>,
@@ -111,6 +116,12 @@ pub enum StartError {
         "the table has a user \"{DEMO_USER}\" whose password is not known here: start with the --data FILE of that time"
     )]
     UnknownDemoPassword,
+    /// The table has a demo client of another stack.
+    #[error(
+        "the table has a client \"{DEMO_CLIENT}\" whose secret is not known here: start with the --data FILE of that \
+         time, or remove it by `authctl client remove {DEMO_CLIENT}`"
+    )]
+    UnknownDemoSecret,
     /// The embedded engine.
     #[error("the embedded database: {0}")]
     Engine(String),
@@ -129,8 +140,8 @@ pub enum StartError {
     /// The table.
     #[error("the table: {0}")]
     Store(#[from] StoreError),
-    /// The demo user.
-    #[error("the demo user: {0}")]
+    /// The demo user or the demo client.
+    #[error("the demo: {0}")]
     Demo(String),
 }
 
@@ -166,6 +177,7 @@ impl Stack {
         let store = store.with_journal(variables.journal_policy()?);
         store.create_table().await?;
         create_demo_user(&store, &secrets, entropy.as_ref(), clock.now().millis()).await?;
+        create_demo_client(&store, &secrets, clock.now()).await?;
         let authorizer = authorizer(&variables, &store, &clock)?;
         let (authorization, connecting) = attach(options.attachment, &Arc::new(authorizer))?;
         let service = Arc::new(Gateway {
@@ -249,10 +261,12 @@ fn functions(
     let login = login::config::Config::from_variables(variables)?;
     let refresh = refresh::config::Config::from_variables(variables)?;
     let revoke = revoke::config::Config::from_variables(variables)?;
+    let introspect = introspect::config::Config::from_variables(variables)?;
     Ok(Functions {
         login: login::App::new(login, store.clone(), Arc::clone(&clock), Arc::clone(entropy)),
         refresh: refresh::App::new(refresh, store.clone(), Arc::clone(&clock), Arc::clone(entropy)),
         revoke: revoke::App::new(revoke, store.clone(), Arc::clone(&clock)),
+        introspect: introspect::App::new(introspect, store.clone(), Arc::clone(&clock)),
         sessions: sessions::App::new(Browsers::without_cookies(variables)?, store.clone(), clock),
         discovery: discovery::App::from_variables(variables)?,
     })
@@ -312,4 +326,16 @@ async fn check_demo_password(
         Ok(auth_password::hasher::Verdict::Right { .. }) => Ok(()),
         _ => Err(StartError::UnknownDemoPassword),
     }
+}
+
+async fn create_demo_client(store: &Store, secrets: &Secrets, now: UnixTime) -> Result<(), StartError> {
+    let broken = |error: &dyn std::fmt::Display| StartError::Demo(error.to_string());
+    let id = ClientId::parse(DEMO_CLIENT).map_err(|error| broken(&error))?;
+    let secret = ClientSecret::parse(&secrets.demo_client_secret).map_err(|error| broken(&error))?;
+    let client = Client { id: id.clone(), digest: secret.digest(), created_at: now, description: None };
+    if store.create_client(&client).await? == client::Creation::Created {
+        return Ok(());
+    }
+    let found = store.client(&id).await?;
+    ClientCredentials { id, secret }.authenticate(found).map(drop).ok_or(StartError::UnknownDemoSecret)
 }

@@ -17,6 +17,7 @@ struct Running {
     child: Child,
     url: String,
     password: String,
+    secret: String,
 }
 
 impl Running {
@@ -26,12 +27,23 @@ impl Running {
         let url = lines.next().unwrap().strip_prefix("ready ").unwrap().to_owned();
         assert!(lines.next().unwrap().starts_with("dynamodb http://127.0.0.1:"));
         let password = lines.next().unwrap().strip_prefix("demo user demo password ").unwrap().to_owned();
-        Self { child, url, password }
+        let secret = lines.next().unwrap().strip_prefix("demo client demo secret ").unwrap().to_owned();
+        Self { child, url, password, secret }
     }
 
     async fn post(&self, path: &str, body: Value) -> Value {
-        let request = reqwest::Client::new().post(format!("{}{path}", self.url)).body(body.to_string());
-        let answer = request.header("content-type", "application/json").send().await.unwrap();
+        self.send(path, "application/json", body.to_string()).await
+    }
+
+    async fn is_active(&self, token: &Value) -> bool {
+        let form = format!("client_id=demo&client_secret={}&token={}", self.secret, token.as_str().unwrap());
+        let answer = self.send("/oauth/introspect", "application/x-www-form-urlencoded", form).await;
+        answer.get("active") == Some(&Value::Bool(true))
+    }
+
+    async fn send(&self, path: &str, content_type: &str, body: String) -> Value {
+        let request = reqwest::Client::new().post(format!("{}{path}", self.url)).body(body);
+        let answer = request.header("content-type", content_type).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
     }
@@ -76,12 +88,13 @@ async fn with_data_a_session_outlives_a_kill() {
     let data = folder("kill").join("auth.db");
     let data = data.to_str().unwrap();
     let first = Running::start(&["--data", data]);
-    let password = first.password.clone();
+    let (password, secret) = (first.password.clone(), first.secret.clone());
     let tokens = first.post("/login", json!({"username": "demo", "password": password})).await;
     drop(first);
 
     let second = Running::start(&["--data", data]);
-    assert_eq!(second.password, password);
+    assert_eq!((second.password.as_str(), second.secret.as_str()), (password.as_str(), secret.as_str()));
+    assert!(second.is_active(&tokens["refresh_token"]).await);
     second.post("/_local/clock", json!({"advance_seconds": 100})).await;
     let next = second.post("/refresh", json!({"refresh_token": tokens["refresh_token"]})).await;
     assert_ne!(next["refresh_token"], tokens["refresh_token"]);

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by them")]
 
+mod clients;
 mod keys;
 mod operator;
 mod relay;

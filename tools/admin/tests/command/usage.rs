@@ -6,7 +6,7 @@ use crate::operator::{Answer, Operator, command};
 
 #[test]
 fn wrong_usage_is_one_clear_line() {
-    let cases: [(&[&str], &str); 11] = [
+    let cases: [(&[&str], &str); 14] = [
         (&["user", "show"], "the following required arguments were not provided: <NAME>"),
         (&["user", "show", "a b"], "not a login name"),
         (&["user", "rename", "alice"], "unrecognized subcommand 'rename'"),
@@ -17,6 +17,9 @@ fn wrong_usage_is_one_clear_line() {
         (&["session", "end", "alice", "1"], "not an identifier"),
         (&["user", "list", "--endpoint", "127.0.0.1:8000"], "expected a URL such as http://127.0.0.1:8000"),
         (&["keys", "create", "--algorithm", "none", "--secret", "a", "--jwks", "b"], "RS256, ES256, EdDSA, HS256"),
+        (&["client", "add"], "required arguments were not provided: <ID>"),
+        (&["client", "add", "my api"], "not a client identifier"),
+        (&["client", "add", "api", "--description", ""], "expected 1 to 200 characters"),
         (&["--no-such-option"], "unexpected argument '--no-such-option'"),
     ];
     for (arguments, expected) in cases {
@@ -28,7 +31,9 @@ fn wrong_usage_is_one_clear_line() {
 #[test]
 fn help_tells_commands_and_exit_codes() {
     let help = Answer::of(&mut command(&["--help"]), "");
-    for text in ["user", "session", "keys", "table", "completions", "Exit codes:", "5  not confirmed", "--endpoint"] {
+    for text in
+        ["user", "session", "client", "keys", "table", "completions", "Exit codes:", "5  not confirmed", "--endpoint"]
+    {
         assert!(help.done().contains(text), "{text}");
     }
     assert!(Answer::of(&mut command(&["--version"]), "").done().starts_with("authctl "));

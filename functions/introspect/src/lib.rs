@@ -1,0 +1,128 @@
+//! `POST /oauth/introspect`: whether a token is good, and what it says (RFC 7662).
+
+pub mod config;
+
+mod answer;
+mod request;
+mod token;
+
+use std::sync::Arc;
+
+use auth_core::client::{Client, ClientCredentials};
+use auth_core::time::{Clock, UnixTime};
+use auth_dynamodb::error::StoreError;
+use auth_dynamodb::store::Store;
+use auth_http::body::Unreadable;
+use auth_http::browser::Browsers;
+use auth_http::client::ClientRefused;
+use auth_http::function::Function;
+use auth_http::request::Request;
+use auth_http::response::{self, Response};
+
+use crate::answer::Active;
+use crate::config::Config;
+use crate::request::IntrospectionRequest;
+use crate::token::{Genuine, Inactive, Standing, recognise};
+
+/// The function and what it holds.
+pub struct App {
+    config: Config,
+    store: Store,
+    clock: Arc<dyn Clock>,
+}
+
+impl App {
+    /// Sets the function up.
+    pub fn new(config: Config, store: Store, clock: Arc<dyn Clock>) -> Self {
+        Self { config, store, clock }
+    }
+
+    async fn introspect(&self, request: &Request) -> Result<Response, Refusal> {
+        let now = self.clock.now();
+        let asked = IntrospectionRequest::parse(request)?;
+        let client = self.client(&asked.credentials).await?;
+        let judged = self.judge(&asked.token, now).await?;
+        log(&judged, &client);
+        Ok(judged.map_or_else(|_| answer::inactive(), |active| active.respond(&self.config)))
+    }
+
+    /// Who asks. Before anything about the token is known: a stranger learns nothing, and costs one read.
+    async fn client(&self, credentials: &ClientCredentials) -> Result<Client, Refusal> {
+        let found = self.store.client(&credentials.id).await?;
+        Ok(credentials.authenticate(found).ok_or(ClientRefused::Invalid)?)
+    }
+
+    async fn judge(&self, token: &str, now: UnixTime) -> Result<Result<Active, Inactive>, StoreError> {
+        let genuine = match recognise(token, &self.config, now) {
+            Ok(genuine) => genuine,
+            Err(inactive) => return Ok(Err(inactive)), // no I/O for it
+        };
+        let standing = self.standing(&genuine).await?;
+        Ok(genuine.judge(standing, now))
+    }
+
+    /// All that can have put an end to a genuine token since it was made, read side by side.
+    async fn standing(&self, token: &Genuine) -> Result<Standing, StoreError> {
+        let session = self.store.session(token.user_id, token.session_id);
+        let user = self.store.user(token.user_id);
+        let revoked = async {
+            match token.jti() {
+                Some(jti) => self.store.is_token_revoked(jti).await,
+                None => Ok(false),
+            }
+        };
+        // Boxed: three futures of the SDK's are more than one should hold.
+        let (session, user, revoked) = Box::pin(async { tokio::try_join!(session, user, revoked) }).await?;
+        Ok(Standing { session, user, revoked })
+    }
+}
+
+/// Tells the log what the caller is not told.
+fn log(judged: &Result<Active, Inactive>, client: &Client) {
+    let client_id = client.id.as_str();
+    match judged {
+        Ok(_) => tracing::info!(event = "introspected", active = true, client_id),
+        Err(reason) => tracing::info!(event = "introspected", active = false, %reason, client_id),
+    }
+}
+
+impl Function for App {
+    fn browsers(&self) -> &Browsers {
+        &self.config.browsers
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        let answered = match request.route.as_str() {
+            "/oauth/introspect" => self.introspect(&request).await,
+            _ => Err(Refusal::NoSuchRoute),
+        };
+        answered.unwrap_or_else(Refusal::into_response)
+    }
+}
+
+/// Why nothing is said of a token.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
+    #[error(transparent)]
+    Client(#[from] ClientRefused),
+    #[error("no such route")]
+    NoSuchRoute,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Refusal {
+    fn into_response(self) -> Response {
+        match &self {
+            Self::Unreadable(error) => response::oauth_unreadable(*error),
+            Self::Client(refused) => refused.into_response(),
+            Self::NoSuchRoute => response::not_found(),
+            Self::Store(_) => {
+                tracing::error!(event = "fault", error = %self);
+                response::unavailable()
+            }
+        }
+    }
+}

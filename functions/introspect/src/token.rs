@@ -1,0 +1,137 @@
+//! Whether a token is good: first by itself, then by what the store knows of its session and its user.
+
+use auth_core::claims::AccessClaims;
+use auth_core::id::{SessionId, UserId};
+use auth_core::jwt::Rejection;
+use auth_core::policy::SessionPolicy;
+use auth_core::refresh_token::{PREFIX, Presented};
+use auth_core::session::{EndCause, Judgement, Session};
+use auth_core::time::UnixTime;
+use auth_core::user::{Denial, User};
+
+use crate::answer::Active;
+use crate::config::Config;
+
+/// A token that we have made, by its signature or its MAC.
+#[derive(Debug)]
+pub(crate) struct Genuine {
+    pub(crate) user_id: UserId,
+    pub(crate) session_id: SessionId,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Access(AccessClaims),
+    Refresh(Presented),
+}
+
+/// What the store knows of the session and the user of a token, at one moment.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) session: Option<Session>,
+    pub(crate) user: Option<User>,
+    /// Whether the access token itself was revoked.
+    pub(crate) revoked: bool,
+}
+
+/// Why a token is not good. For the log: the caller is told none of it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Inactive {
+    #[error("access_token_rejected: {0:?}")]
+    Rejected(Rejection),
+    #[error("refresh_token_unknown")]
+    Forged,
+    /// Of another issuer under our name and keys: its `sub` or `sid` is no identifier of ours.
+    #[error("access_token_foreign")]
+    Foreign,
+    #[error("session_unknown")]
+    NoSession,
+    #[error("session_ended: {0:?}")]
+    Ended(EndCause),
+    #[error("session_expired")]
+    Expired,
+    #[error("refresh_token_replayed: {behind} generations behind")]
+    Replayed { behind: u32 },
+    #[error("user_unknown")]
+    NoUser,
+    #[error("user_denied: {0:?}")]
+    Denied(Denial),
+    #[error("access_token_outdated")]
+    Outdated,
+    #[error("access_token_revoked")]
+    Revoked,
+}
+
+/// Recognises a token of ours. It costs no call.
+pub(crate) fn recognise(token: &str, config: &Config, now: UnixTime) -> Result<Genuine, Inactive> {
+    if token.starts_with(PREFIX) {
+        let presented = config.refresh_keys.open(token).map_err(|_| Inactive::Forged)?;
+        let (user_id, session_id) = (presented.user_id(), presented.session_id());
+        return Ok(Genuine { user_id, session_id, kind: Kind::Refresh(presented) });
+    }
+    let claims = config.verifier.verify(token, now).map_err(Inactive::Rejected)?;
+    let user_id = UserId::parse(&claims.sub).map_err(|_| Inactive::Foreign)?;
+    let session_id = SessionId::parse(&claims.sid).map_err(|_| Inactive::Foreign)?;
+    Ok(Genuine { user_id, session_id, kind: Kind::Access(claims) })
+}
+
+impl Genuine {
+    /// The claim `jti` of an access token.
+    pub(crate) fn jti(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Access(claims) => Some(&claims.jti),
+            Kind::Refresh(_) => None,
+        }
+    }
+
+    /// Judges the token, changing nothing: a replay that is only asked about ends no session.
+    pub(crate) fn judge(self, standing: Standing, now: UnixTime) -> Result<Active, Inactive> {
+        if standing.revoked {
+            return Err(Inactive::Revoked);
+        }
+        let session = standing.session.ok_or(Inactive::NoSession)?;
+        match self.kind {
+            Kind::Access(claims) => {
+                check_life(&session, now)?;
+                let user = admitting(standing.user, &session)?;
+                if claims.ver < user.ver { Err(Inactive::Outdated) } else { Ok(Active::Access(claims)) }
+            }
+            Kind::Refresh(presented) => {
+                check_generation(&session, &presented, now)?;
+                let user = admitting(standing.user, &session)?;
+                Ok(Active::Refresh { scope: user.scope_in(&session), session })
+            }
+        }
+    }
+}
+
+fn check_life(session: &Session, now: UnixTime) -> Result<(), Inactive> {
+    match &session.ended {
+        Some(end) => Err(Inactive::Ended(end.cause)),
+        None if session.is_alive(now) => Ok(()),
+        None => Err(Inactive::Expired),
+    }
+}
+
+/// Whether the next refresh would be granted. In which way it would be is all that the durations of a policy decide, so
+/// any policy will do.
+fn check_generation(session: &Session, presented: &Presented, now: UnixTime) -> Result<(), Inactive> {
+    match session.judge(presented, &SessionPolicy::default(), now) {
+        Judgement::Rest(_) | Judgement::Rotate | Judgement::Repeat(_) | Judgement::Fork | Judgement::Adopt => Ok(()),
+        Judgement::Replayed { behind } => Err(Inactive::Replayed { behind }),
+        Judgement::Ended(cause) => Err(Inactive::Ended(cause)),
+        Judgement::Expired => Err(Inactive::Expired),
+    }
+}
+
+/// The session's user, who lets it have tokens.
+fn admitting(user: Option<User>, session: &Session) -> Result<User, Inactive> {
+    let user = user.ok_or(Inactive::NoUser)?;
+    user.admits(session.ver).map_err(Inactive::Denied)?;
+    Ok(user)
+}
+
+#[cfg(test)]
+#[expect(clippy::unchecked_time_subtraction, reason = "between constants")]
+mod tests;

@@ -1,0 +1,192 @@
+use std::time::Duration;
+
+use auth_core::config::Variables;
+use auth_core::id::TokenId;
+use auth_core::issuer::Issuer;
+use auth_core::login::LoginName;
+use auth_core::refresh_token::Nonce;
+use auth_core::scope::{Roles, Scope};
+use auth_core::session::{Child, End};
+use auth_core::user::Status;
+use serde_json::json;
+
+use super::*;
+
+const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+const SECOND: Duration = Duration::from_secs(1);
+const MILLI: Duration = Duration::from_millis(1);
+const HOUR: Duration = Duration::from_hours(1);
+const VER: u64 = 7;
+
+/// What makes tokens, and what recognises them.
+fn parts() -> (Issuer, Config) {
+    let given = |name: &str| {
+        let key = "A".repeat(43); // 32 bytes
+        match name {
+            "ISSUER" => Some("https://auth.example".to_owned()),
+            "AUDIENCE" => Some("api".to_owned()),
+            "SIGNING_ALGORITHM" => Some("HS256".to_owned()),
+            "SIGNING_KEY" => Some(key),
+            "REFRESH_KEYS" => Some(format!("1:{key}")),
+            _ => None,
+        }
+    };
+    let jwks = json!({"keys": [Variables::new(&given).signing_key().unwrap().jwk()]}).to_string();
+    let look_up = |name: &str| if name == "JWKS" { Some(jwks.clone()) } else { given(name) };
+    let variables = Variables::new(&look_up);
+    (variables.token_issuer().unwrap(), Config::from_variables(&variables).unwrap())
+}
+
+fn user() -> User {
+    User {
+        id: UserId::from_bytes([1; 16]),
+        login_name: LoginName::parse("alice").unwrap(),
+        status: Status::Active,
+        ver: VER,
+        floor: 0,
+        roles: Roles::parse("clerk").unwrap(),
+        scope: Scope::parse("a b").unwrap(),
+    }
+}
+
+fn child(generation: u8, made_at: UnixTime) -> Child {
+    Child { generation: generation.into(), nonce: Nonce::from_bytes([generation; 16]), made_at }
+}
+
+/// Token 4 was used; 5 and 6 are its children, 6 just now; the session idles out in an hour.
+fn session() -> Session {
+    let (id, began) = (SessionId::from_bytes([2; 16]), NOW.before(HOUR));
+    Session {
+        client_id: "web".to_owned(),
+        scope: Scope::parse("b c").unwrap(),
+        ver: VER,
+        previous: Some(Nonce::from_bytes([4; 16])),
+        newest: child(6, NOW),
+        earlier: vec![child(5, began)],
+        idle_expires_at: NOW + HOUR,
+        expires_at: NOW + 2 * HOUR,
+        ..Session::begin(user().id, id, Nonce::from_bytes([0; 16]), &SessionPolicy::default(), began)
+    }
+}
+
+fn ended(cause: EndCause) -> Session {
+    Session { ended: Some(End { cause, at: NOW }), ..session() }
+}
+
+fn standing(session: Session, user: User) -> Standing {
+    Standing { session: Some(session), user: Some(user), revoked: false }
+}
+
+/// The state of the store, whatever the kind of token, and what comes of it at an instant after [`NOW`].
+fn common() -> Vec<(&'static str, Standing, Duration, Option<Inactive>)> {
+    let brief = Session { idle_expires_at: NOW + SECOND, ..session() };
+    let briefer = Session { expires_at: NOW + SECOND, ..session() };
+    let disabled = User { status: Status::Disabled, ..user() };
+    vec![
+        ("all is well", standing(session(), user()), SECOND, None),
+        ("revoked", Standing { revoked: true, ..standing(session(), user()) }, SECOND, Some(Inactive::Revoked)),
+        ("no session", Standing { session: None, ..standing(session(), user()) }, SECOND, Some(Inactive::NoSession)),
+        ("no user", Standing { user: None, ..standing(session(), user()) }, SECOND, Some(Inactive::NoUser)),
+        ("signed out", standing(ended(EndCause::Logout), user()), SECOND, Some(Inactive::Ended(EndCause::Logout))),
+        ("replayed", standing(ended(EndCause::Replay), user()), SECOND, Some(Inactive::Ended(EndCause::Replay))),
+        ("the last instant of its idle time", standing(brief.clone(), user()), SECOND - MILLI, None),
+        ("idle expiry", standing(brief, user()), SECOND, Some(Inactive::Expired)),
+        ("the last instant of all", standing(briefer.clone(), user()), SECOND - MILLI, None),
+        ("absolute expiry", standing(briefer, user()), SECOND, Some(Inactive::Expired)),
+        ("disabled", standing(session(), disabled), SECOND, Some(Inactive::Denied(Denial::Disabled))),
+        ("at the floor", standing(session(), User { floor: VER, ..user() }), SECOND, None),
+        (
+            "below the floor",
+            standing(session(), User { floor: VER + 1, ..user() }),
+            SECOND,
+            Some(Inactive::Denied(Denial::BelowFloor)),
+        ),
+    ]
+}
+
+#[test]
+fn an_access_token_is_as_good_as_its_session_and_its_user() {
+    let (issuer, config) = parts();
+    let minted = issuer.mint(&user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap();
+    let mut cases = common();
+    let changed = User { ver: VER + 1, ..user() };
+    cases.push(("of before a change of roles", standing(session(), changed), SECOND, Some(Inactive::Outdated)));
+    let restored = User { ver: VER - 1, ..user() };
+    cases.push(("of before the table was restored", standing(session(), restored), SECOND, None));
+    for (name, standing, after, expected) in cases {
+        let token = recognise(&minted.text, &config, NOW + after).unwrap();
+        assert_eq!((token.user_id, token.session_id), (user().id, session().id));
+        let judged = token.judge(standing, NOW + after);
+        assert_eq!(judged.as_ref().err(), expected.as_ref(), "{name}");
+        let is_as_minted =
+            |active: &Active| matches!(active, Active::Access(claims) if claims.scope == session().scope);
+        assert!(judged.as_ref().map_or(true, is_as_minted), "{name}: {judged:?}");
+    }
+}
+
+#[test]
+fn a_refresh_token_is_as_good_as_its_next_refresh() {
+    let (_, config) = parts();
+    let seal = |generation: u8| {
+        let nonce = Nonce::from_bytes([generation; 16]);
+        config.refresh_keys.seal(user().id, session().id, generation.into(), &nonce)
+    };
+    let judge = |generation: u8, standing: Standing, after: Duration| {
+        let token = recognise(&seal(generation), &config, NOW + after).unwrap();
+        assert_eq!((token.user_id, token.session_id), (user().id, session().id));
+        token.judge(standing, NOW + after)
+    };
+    let changed = User { ver: VER + 1, ..user() };
+    let mut cases = common();
+    cases.push(("of before a change of roles", standing(session(), changed), SECOND, None));
+    for (name, standing, after, expected) in cases {
+        let judged = judge(6, standing, after);
+        assert_eq!(judged.as_ref().err(), expected.as_ref(), "{name}");
+        if let Ok(active) = judged {
+            let Active::Refresh { scope, .. } = active else { panic!("{name}: {active:?}") };
+            assert_eq!(scope.as_str(), "b", "{name}: what the session was given and the user has");
+        }
+    }
+    let generations = [
+        ("rest", 6, SECOND, None),
+        ("rotate", 6, 90 * SECOND, None),
+        ("rotate, an earlier child", 5, SECOND, None),
+        ("repeat", 4, SECOND, None),
+        ("fork", 4, 11 * SECOND, None),
+        ("adopt", 7, SECOND, None),
+        ("replayed", 3, SECOND, Some(Inactive::Replayed { behind: 3 })),
+    ];
+    for (name, generation, after, expected) in generations {
+        let judged = judge(generation, standing(session(), user()), after);
+        assert_eq!(judged.err(), expected, "{name}");
+    }
+    let of_the_dead = judge(3, standing(ended(EndCause::Logout), user()), SECOND);
+    assert_eq!(of_the_dead.err(), Some(Inactive::Ended(EndCause::Logout)), "no alarm");
+}
+
+/// None of these is worth a call.
+#[test]
+fn what_we_did_not_make_is_recognised_as_nothing() {
+    let (issuer, config) = parts();
+    let minted = issuer.mint(&user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap().text;
+    let sealed = config.refresh_keys.seal(user().id, session().id, 6, &Nonce::from_bytes([6; 16]));
+    let other = Issuer { iss: "https://other.example".to_owned(), ..parts().0 };
+    let foreign = other.mint(&user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap().text;
+    let other = Issuer { aud: "other".to_owned(), ..parts().0 };
+    let for_others = other.mint(&user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap().text;
+    let (exp, leeway) = (Duration::from_mins(10), auth_core::jwt::LEEWAY);
+    let cases = [
+        ("forged", format!("{}A", *sealed), SECOND, Inactive::Forged),
+        ("the prefix", PREFIX.to_owned(), SECOND, Inactive::Forged),
+        ("no token", "token".to_owned(), SECOND, Inactive::Rejected(Rejection::NotCompact)),
+        ("too long", "a".repeat(9000), SECOND, Inactive::Rejected(Rejection::TooLong)),
+        ("another signature", minted.replacen('.', ".e", 1), SECOND, Inactive::Rejected(Rejection::Signature)),
+        ("another issuer", foreign, SECOND, Inactive::Rejected(Rejection::WrongIssuer)),
+        ("another audience", for_others, SECOND, Inactive::Rejected(Rejection::WrongAudience)),
+        ("expired", minted.clone(), exp + leeway, Inactive::Rejected(Rejection::Expired)),
+    ];
+    for (name, token, after, expected) in cases {
+        assert_eq!(recognise(&token, &config, NOW + after).err(), Some(expected), "{name}");
+    }
+    assert!(recognise(&minted, &config, (NOW + exp + leeway).before(MILLI)).is_ok());
+}
