@@ -121,6 +121,23 @@ async fn a_websocket_is_authorized_when_it_opens() {
     assert_eq!(connect(&api, &format!("?access_token={profile}"), &[("authorization", &bearer)]).await, 401, "both");
     api.wait(Duration::from_secs(640));
     assert_eq!(connect(&api, &format!("?access_token={profile}"), &[]).await, 401, "expired");
+    let tokens = api.login().await;
+    assert_eq!(connect(&api, &format!("?access_token={}", tokens.access), &[]).await, 101);
+    api.logout(&tokens.refresh).await;
+    api.wait(16 * SECOND);
+    assert_eq!(connect(&api, &format!("?access_token={}", tokens.access), &[]).await, 401, "revoked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_every_surface_a_revoked_token_is_a_401() {
+    for surface in SURFACES {
+        let api = start(Attachment::new(surface)).await;
+        let tokens = api.login().await;
+        assert_eq!(api.me(&tokens.access).await.status, 200, "{surface:?}");
+        assert_eq!(api.logout(&tokens.refresh).await.status, 204, "{surface:?}");
+        api.wait(16 * SECOND);
+        assert_eq!(api.me(&tokens.access).await.status, 401, "{surface:?}");
+    }
 }
 
 /// Query parameters, bodies and cookies hold no token.
