@@ -58,7 +58,7 @@ fn each_heavy_dependency_has_one_home() {
         ("serde_dynamo", vec!["auth-dynamodb"]),
         ("argon2", vec!["auth-password"]),
         ("jsonwebtoken", vec!["auth-core", "bench"]),
-        ("dynoxide-rs", vec!["admin", "local", "model", "tests"]),
+        ("dynoxide-rs", vec!["admin", "bench", "local", "model", "tests"]),
         ("tracing-subscriber", vec!["auth-log"]),
     ];
     let metadata = metadata();

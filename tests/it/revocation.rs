@@ -1,6 +1,7 @@
 //! What a revocation does to tokens that are out: within `MAX_STALENESS_SECONDS` they are good no more, and whoever was not
 //! revoked is not logged out.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::id::UserId;
@@ -122,6 +123,26 @@ async fn the_journal_is_queried_once_in_a_while_whatever_the_rate() {
     assert_eq!(calls.len(), queries(&calls), "nothing but the journal is read");
     assert!((4..=5).contains(&calls.len()), "{} queries in 10 s", calls.len());
     assert!(calls.iter().all(|call| call.units <= 1.0), "{calls:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_callers_at_the_same_moment_one_reads_the_journal() {
+    let wire = Wire::to(engine().await).await;
+    let api = Arc::new(Api::start_on(wire.endpoint.clone(), &[]).await);
+    let access = api.login().await.access;
+    assert_eq!(api.me(&access).await.status, 200);
+    api.wait(SEEN);
+    wire.calls();
+    let callers: Vec<_> = (0..50)
+        .map(|_| {
+            let (api, access) = (Arc::clone(&api), access.clone());
+            tokio::spawn(async move { api.me(&access).await.status })
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(caller.await.unwrap(), 200);
+    }
+    assert_eq!(wire.operations(), ["Query"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

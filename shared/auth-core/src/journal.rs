@@ -168,6 +168,12 @@ mod tests {
     }
 
     #[test]
+    fn who_does_not_know_the_copies_writes_all_that_there_can_be() {
+        assert_eq!(JournalPolicy::EVERY_COPY.copies.get(), COPIES_BOUNDS.1);
+        assert_eq!(JournalPolicy::EVERY_COPY.keep, JournalPolicy::default().keep);
+    }
+
+    #[test]
     fn an_entry_outlives_every_token_that_it_kills() {
         let minutes = Duration::from_mins(10);
         // Minted by a refresh at the end of its life, under a clock 10 s ahead, and taken within the leeway.
