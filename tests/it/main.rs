@@ -23,6 +23,7 @@ mod logout;
 mod openapi;
 mod policy;
 mod revocation;
+mod revoke;
 mod rie;
 mod sessions;
 mod surfaces;

@@ -46,6 +46,8 @@ fn metadata(issuer: &str, jwks: &Value) -> Value {
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
         "token_endpoint": format!("{issuer}/oauth/token"),
         "token_endpoint_auth_methods_supported": ["none"],
+        "revocation_endpoint": format!("{issuer}/oauth/revoke"),
+        "revocation_endpoint_auth_methods_supported": ["none"],
         "grant_types_supported": ["refresh_token"],
         "response_types_supported": [],
         "subject_types_supported": ["public"],

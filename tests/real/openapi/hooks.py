@@ -20,6 +20,7 @@ def new_refresh_token():
 GENUINE = {
     "password": lambda: os.environ["PASSWORD"],
     "refresh_token": new_refresh_token,
+    "token": new_refresh_token,
     COOKIE: new_refresh_token,
 }
 
