@@ -44,6 +44,8 @@ pub(crate) enum Failure {
     NameTaken(LoginName),
     #[error("somebody else changed \"{}\" at the same time: look again and repeat it", .0.as_str())]
     ChangedMeanwhile(LoginName),
+    #[error("{0}")]
+    Usage(String),
     #[error("not confirmed, nothing was done")]
     Declined,
     #[error("not confirmed, nothing was done: without a terminal to ask on, say --yes")]
@@ -112,7 +114,7 @@ impl Failure {
             | Self::NoAccount(_)
             | Self::Store(_)
             | Self::WrongTable(_) => 1,
-            Self::Password(_) | Self::NoPassword | Self::PasswordsDiffer => 2,
+            Self::Usage(_) | Self::Password(_) | Self::NoPassword | Self::PasswordsDiffer => 2,
             Self::NoUser(_) | Self::NoSession { .. } => 3,
             Self::NameTaken(_) | Self::ChangedMeanwhile(_) | Self::SecretExists(_) | Self::LeftOver(_) => 4,
             Self::Declined | Self::NobodyToAsk => 5,

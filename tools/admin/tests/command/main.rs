@@ -5,6 +5,7 @@
 mod keys;
 mod operator;
 mod relay;
+mod revoke;
 mod sessions;
 mod tables;
 mod usage;
