@@ -352,14 +352,13 @@ async fn in_cookie_mode_the_cookie_says_whose_and_others_leaves_it() {
 
 /// What a function finds in its environment, with the keys of a stack.
 fn variable(api: &Api, name: &str) -> Option<String> {
-    let signing_key = || Variables::new(&|_| Some(api.signing_key.clone())).signing_key().unwrap();
+    let key = |name: &str| (name == "SIGNING_KEY").then(|| api.signing_key.clone());
     Some(match name {
         "ISSUER" => api.url.clone(),
         "AUDIENCE" => "local-api".to_owned(),
-        "SIGNING_ALGORITHM" => "RS256".to_owned(),
         "SIGNING_KEY" => api.signing_key.clone(),
         "REFRESH_KEYS" => api.refresh_keys.clone(),
-        "JWKS" => json!({"keys": [signing_key().jwk()]}).to_string(),
+        "JWKS" => json!({"keys": [Variables::new(&key).signing_key().unwrap().jwk()]}).to_string(),
         _ => return None,
     })
 }
