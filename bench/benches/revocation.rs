@@ -80,7 +80,8 @@ fn party() -> (Verifier, String) {
     let issuer = Issuer { iss: iss.clone(), aud: aud.clone(), ttl: Duration::from_mins(10), signer: Signer::new(key) };
     let id = UserId::from_bytes([1; 16]);
     let (nonce, policy) = (Nonce::from_bytes([0; 16]), SessionPolicy::default());
-    let session = Session { client_id: "app".to_owned(), ..Session::begin(id, session_id(u32::MAX), nonce, &policy, NOW) };
+    let session =
+        Session { client_id: "app".to_owned(), ..Session::begin(id, session_id(u32::MAX), nonce, &policy, NOW) };
     let user = User {
         id,
         login_name: LoginName::parse("alice").unwrap(),

@@ -132,6 +132,7 @@ async fn discovery_says_where_everything_is() {
         assert_eq!(metadata["jwks_uri"], format!("{}/.well-known/jwks.json", api.url));
         assert_eq!(metadata["token_endpoint"], format!("{}/oauth/token", api.url));
         assert_eq!(metadata["introspection_endpoint"], format!("{}/oauth/introspect", api.url));
+        assert_eq!(metadata["revocation_endpoint"], format!("{}/oauth/revoke", api.url));
         assert!(metadata.get("authorization_endpoint").is_none());
     }
 }

@@ -9,8 +9,14 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 /// Where OAuth's error shape is spoken.
-const ENDPOINTS: [(&str, (&str, &str)); 5] =
-    [("/login", JSON), ("/refresh", JSON), ("/logout", JSON), ("/oauth/token", FORM), ("/oauth/introspect", FORM)];
+const ENDPOINTS: [(&str, (&str, &str)); 6] = [
+    ("/login", JSON),
+    ("/refresh", JSON),
+    ("/logout", JSON),
+    ("/oauth/token", FORM),
+    ("/oauth/introspect", FORM),
+    ("/oauth/revoke", FORM),
+];
 
 /// A name, the method, the header fields, the body and the status of the answer.
 type Case<'a> = (&'a str, Method, Vec<(&'a str, &'a str)>, &'a [u8], u16);
@@ -90,6 +96,15 @@ async fn members_are_there_once_and_of_their_type() {
         ("/logout", JSON, "{}"),
         ("/logout", JSON, r#"{"refresh_token":"a","refresh_token":"a"}"#),
         ("/logout", JSON, r#"{"refresh_token":null}"#),
+        ("/logout", JSON, r#"{"refresh_token":"a","sessions":"some"}"#),
+        ("/logout", JSON, r#"{"refresh_token":"a","sessions":"ALL"}"#),
+        ("/logout", JSON, r#"{"refresh_token":"a","sessions":["all"]}"#),
+        ("/logout", JSON, r#"{"refresh_token":"a","sessions":"all","sessions":"all"}"#),
+        ("/logout", JSON, r#"{"sessions":"all"}"#),
+        ("/oauth/revoke", FORM, "token_type_hint=refresh_token"),
+        ("/oauth/revoke", FORM, "token="),
+        ("/oauth/revoke", FORM, "token=a&token=a"),
+        ("/oauth/revoke", FORM, "token=a&token_type_hint=access_token&token_type_hint=access_token"),
         ("/oauth/token", FORM, "refresh_token=a"),
         ("/oauth/token", FORM, "grant_type=refresh_token"),
         ("/oauth/token", FORM, "grant_type=refresh_token&refresh_token="),

@@ -4,6 +4,7 @@ use auth_core::client::ClientSecret;
 use auth_core::config::environment;
 use auth_core::entropy::OsEntropy;
 use reqwest::Method;
+use serde_json::json;
 
 use crate::harness::{Api, RESTED, SECOND, engine};
 use crate::wire::{Call, Wire};
@@ -102,6 +103,19 @@ async fn every_operation_costs_what_the_documents_say() {
     assert_eq!(wire.operations(), refused(&["TransactWriteItems"]), "logout again");
     assert_eq!(api.logout("csr_forged").await.status, 204);
     assert_eq!(wire.calls(), [], "logout with a forged token");
+
+    let another = api.login().await;
+    wire.calls();
+    assert_eq!(api.form("/oauth/revoke", &format!("token={}", another.access)).await.status, 200);
+    assert_eq!(cost(wire.calls()), end(), "revoke an access token: its mark and the journal's entry");
+    assert_eq!(api.form("/oauth/revoke", &format!("token={}", another.refresh)).await.status, 200);
+    assert_eq!(cost(wire.calls()), end(), "revoke a refresh token");
+    let another = api.login().await.refresh;
+    wire.calls();
+    assert_eq!(api.post("/logout", &json!({"refresh_token": another, "sessions": "others"})).await.status, 204);
+    // The login's, the user's, the session's and the journal's item.
+    let others = [("GetItem", 1.0), ("GetItem", 1.0), ("TransactWriteItems", 8.0)];
+    assert_eq!(cost(wire.calls()), others.map(|(name, units)| (name.to_owned(), units)), "logout of all others");
     let limited = Api::start_on(wire.endpoint.clone(), &[("SESSIONS_PER_USER", "1")]).await;
     wire.calls();
     limited.login().await;

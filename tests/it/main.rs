@@ -26,6 +26,7 @@ mod openapi;
 mod outages;
 mod policy;
 mod revocation;
+mod revoke;
 mod rie;
 mod sessions;
 mod surfaces;

@@ -68,6 +68,11 @@ async fn each_binary_answers_under_the_emulator() {
     assert_eq!(refused["error"], "invalid_client");
 
     let revoke = bench.start("Revoke").await;
+    let form = format!("token={}&token_type_hint=access_token", refreshed["access_token"].as_str().unwrap());
+    for times in 1..=2 {
+        let Answer(answer) = revoke.proxy(include_str!("../../events/revoke-token.json"), Some(&form)).await;
+        assert_eq!((&answer["statusCode"], &answer["body"]), (&json!(200), &Value::Null), "{times}: {answer}");
+    }
     let body = json!({"refresh_token": refreshed["refresh_token"]}).to_string();
     for times in 1..=2 {
         let answer = revoke.proxy(include_str!("../../events/revoke.json"), Some(&body)).await;
@@ -134,6 +139,7 @@ async fn a_missing_variable_ends_the_start() {
         ("Refresh", "SIGNING_KEY"),
         ("Revoke", "REFRESH_KEYS"),
         ("Introspect", "JWKS"),
+        ("Revoke", "JWKS"),
         ("Discovery", "JWKS"),
         ("Authorizer", "AUDIENCE"),
     ] {

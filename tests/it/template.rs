@@ -143,7 +143,15 @@ fn each_function_may_do_what_it_does_and_no_more() {
     let granted = [
         ("Login", vec![(&["GetItem", "PutItem", "Query", "UpdateItem"][..], &["LOGIN#*", "USER#*"][..]), journal]),
         ("Refresh", vec![(&["GetItem", "UpdateItem"], &["USER#*"]), journal]),
-        ("Revoke", vec![(&["UpdateItem"], &["USER#*"]), journal]),
+        (
+            "Revoke",
+            vec![
+                (&["GetItem", "UpdateItem"], &["USER#*"]),
+                (&["UpdateItem"], &["LOGIN#*"]),
+                (&["GetItem", "PutItem"], &["TOKEN#*"]),
+                journal,
+            ],
+        ),
         ("Introspect", vec![(&["GetItem"], &["CLIENT#*", "TOKEN#*", "USER#*"])]),
         ("Sessions", vec![(&["GetItem", "Query", "UpdateItem"], &["USER#*"]), journal]),
         ("Discovery", vec![]),

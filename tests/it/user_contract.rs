@@ -4,11 +4,12 @@ use std::num::NonZeroU16;
 
 use auth_core::entropy::OsEntropy;
 use auth_core::id::UserId;
+use auth_core::journal::Revocation;
 use auth_core::login::LoginName;
 use auth_core::scope::{Roles, Scope};
-use auth_core::session::Session;
+use auth_core::session::{End, EndCause, Session};
 use auth_core::user::{Denial, Status, User};
-use auth_dynamodb::change::{Change, Changed};
+use auth_dynamodb::change::{Change, Changed, Others};
 use auth_dynamodb::check::{Finding, Verdict};
 use auth_dynamodb::deletion::Deletion;
 use auth_dynamodb::error::{Reason, StoreError};
@@ -190,6 +191,44 @@ async fn all_sessions_end_in_one_transaction_and_new_ones_begin() {
     };
     assert_eq!((kept.user_id, kept.password_hash.as_str()), (user.id, "hash"));
     assert_eq!(expected.admits(kept.ver), Ok(()));
+}
+
+#[tokio::test]
+async fn all_other_sessions_end_and_the_one_that_stays_is_lifted_with_them() {
+    let wire = Wire::to(engine().await).await;
+    let store = Store::on_loopback(&wire.endpoint, table_name());
+    store.create_table().await.unwrap();
+    let user = create(&store, "alice").await;
+    let begun = |ver| Session { user_id: user.id, ver, ..session() };
+    let end = Some(End { cause: EndCause::Logout, at: START });
+    let [kept, other] = [begun(user.floor), begun(user.ver)];
+    let [ended, below, absent] = [Session { ended: end, ..begun(user.ver) }, begun(user.floor - 1), begun(user.ver)];
+    for session in [&kept, &other, &ended, &below] {
+        store.create_session(session).await.unwrap();
+    }
+    wire.calls();
+    for (name, session) in [("ended", &ended), ("below the floor", &below), ("absent", &absent)] {
+        assert_eq!(store.end_other_sessions(&user, session.id, START).await.unwrap(), Others::NotKept, "{name}");
+    }
+    assert_eq!(read(&store, &user).await, Some(user.clone()), "nothing was done");
+    assert_eq!(store.session(user.id, absent.id).await.unwrap(), None);
+
+    let ver = START.millis() + 1;
+    let expected = User { ver, floor: ver, ..user.clone() };
+    wire.plan("TransactWriteItems", [Fault::LostAnswer]);
+    let done = Others::Changed(Changed::Done(expected.clone()));
+    assert_eq!(store.end_other_sessions(&user, kept.id, START).await.unwrap(), done);
+    assert_eq!(store.session(user.id, kept.id).await.unwrap(), Some(Session { ver, ..kept.clone() }));
+    assert_eq!(store.session(user.id, other.id).await.unwrap(), Some(other));
+    assert_eq!(store.credentials(&user.login_name).await.unwrap().unwrap().ver, ver);
+    let told = store.journal(0, START, None).await.unwrap().items;
+    assert_eq!(told.iter().map(|entry| &entry.revocation).collect::<Vec<_>>(), [&Revocation::user(user.id, ver)]);
+
+    let meanwhile = Others::Changed(Changed::Meanwhile);
+    assert_eq!(store.end_other_sessions(&user, kept.id, START + SECOND).await.unwrap(), meanwhile);
+    store.delete_user(&expected, START).await.unwrap();
+    let gone = Others::Changed(Changed::Gone);
+    assert_eq!(store.end_other_sessions(&expected, kept.id, START).await.unwrap(), gone);
 }
 
 #[tokio::test]

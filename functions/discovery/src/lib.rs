@@ -48,6 +48,8 @@ fn metadata(issuer: &str, jwks: &Value) -> Value {
         "token_endpoint_auth_methods_supported": ["none"],
         "introspection_endpoint": format!("{issuer}/oauth/introspect"),
         "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "revocation_endpoint": format!("{issuer}/oauth/revoke"),
+        "revocation_endpoint_auth_methods_supported": ["none"],
         "grant_types_supported": ["refresh_token"],
         "response_types_supported": [],
         "subject_types_supported": ["public"],

@@ -51,7 +51,7 @@ impl<T: Table> App<T> {
         let (outcome, user) = tokio::try_join!(self.rotate(&presented, now, deadline), self.user(&presented))?;
         let (session, child) = granted(outcome)?;
         let user = user.ok_or(Refusal::UnknownUser)?;
-        user.admits(session.ver)?;
+        self.admit(&session, &user).await?;
         let scope = narrowed_scope(&asked, &session, &user)?;
         let access = self.config.issuer.mint(&user, &session, &scope, TokenId::random(self.entropy.as_ref())?, now)?;
         let refresh_token = self.config.refresh_keys.seal(session.user_id, session.id, child.generation, &child.nonce);
@@ -76,6 +76,19 @@ impl<T: Table> App<T> {
                 }
             }
         }
+    }
+
+    /// The session was read beside the user, perhaps a moment before it was lifted above the floor that the user has now: by
+    /// whoever ended all the others. So one that seems to be below it is looked at once more.
+    async fn admit(&self, session: &Session, user: &User) -> Result<(), Refusal> {
+        let Err(denial) = user.admits(session.ver) else { return Ok(()) };
+        if denial == Denial::BelowFloor
+            && let Some(newer) = self.table.session(session.user_id, session.id).await?
+            && newer.ended.is_none()
+        {
+            return Ok(user.admits(newer.ver)?);
+        }
+        Err(denial.into())
     }
 
     async fn user(&self, presented: &Presented) -> Result<Option<User>, Refusal> {

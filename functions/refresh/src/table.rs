@@ -2,6 +2,7 @@
 
 use auth_core::id::{SessionId, UserId};
 use auth_core::rotation::{Write, Written};
+use auth_core::session::Session;
 use auth_core::time::UnixTime;
 use auth_core::user::User;
 use auth_dynamodb::error::StoreError;
@@ -20,6 +21,16 @@ pub trait Table: Send + Sync {
 
     /// Reads a user, strongly consistent: [`Store::user`].
     fn user(&self, id: UserId) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
+
+    /// Reads a session, strongly consistent: [`Store::session`]. A table in which nothing lifts a session's `ver` has no
+    /// newer one to show.
+    fn session(
+        &self,
+        _user_id: UserId,
+        _id: SessionId,
+    ) -> impl Future<Output = Result<Option<Session>, StoreError>> + Send {
+        std::future::ready(Ok(None))
+    }
 }
 
 impl Table for Store {
@@ -35,5 +46,9 @@ impl Table for Store {
 
     async fn user(&self, id: UserId) -> Result<Option<User>, StoreError> {
         Self::user(self, id).await
+    }
+
+    async fn session(&self, user_id: UserId, id: SessionId) -> Result<Option<Session>, StoreError> {
+        Self::session(self, user_id, id).await
     }
 }

@@ -1,6 +1,7 @@
 //! What the environment says to this function.
 
 use auth_core::config::{ConfigError, Variables};
+use auth_core::jwt::Verifier;
 use auth_core::refresh_token::RefreshKeys;
 use auth_http::browser::Browsers;
 
@@ -9,6 +10,8 @@ use auth_http::browser::Browsers;
 pub struct Config {
     /// What recognises refresh tokens.
     pub refresh_keys: RefreshKeys,
+    /// What believes access tokens: `ISSUER`, `AUDIENCE`, `JWKS`.
+    pub verifier: Verifier,
     /// How browsers are treated.
     pub browsers: Browsers,
 }
@@ -20,6 +23,10 @@ impl Config {
     ///
     /// The first [`ConfigError`].
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
-        Ok(Self { refresh_keys: variables.refresh_keys()?, browsers: Browsers::from_variables(variables)? })
+        Ok(Self {
+            refresh_keys: variables.refresh_keys()?,
+            verifier: Verifier::new(variables.issuer()?, variables.audience()?, variables.key_set()?),
+            browsers: Browsers::from_variables(variables)?,
+        })
     }
 }

@@ -1,16 +1,21 @@
-//! `POST /logout`: the end of a session.
+//! `POST /logout` and `POST /oauth/revoke`: the end of sessions and of tokens.
 
 pub mod config;
 
+mod holder;
+mod logout;
 mod request;
+mod revocation;
 
 use std::sync::Arc;
 
+use auth_core::id::{SessionId, UserId};
 use auth_core::rotation::Written;
 use auth_core::session::{End, EndCause};
 use auth_core::time::{Clock, UnixTime};
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::store::Store;
+use auth_http::bearer::NotBearer;
 use auth_http::body::Unreadable;
 use auth_http::browser::{BrowserRefused, Browsers};
 use auth_http::function::Function;
@@ -18,7 +23,7 @@ use auth_http::request::Request;
 use auth_http::response::{self, Response};
 
 use crate::config::Config;
-use crate::request::LogoutRequest;
+use crate::holder::NoAccess;
 
 /// The function and what it holds.
 pub struct App {
@@ -33,25 +38,12 @@ impl App {
         Self { config, store, clock }
     }
 
-    /// Whoever signs out with a token that is unknown, expired or of an ended session has what they want (RFC 7009 §2.2):
-    /// 204, so that a repeated request is as good as the first.
-    async fn logout(&self, request: &Request) -> Result<Response, Refusal> {
-        let now = self.clock.now();
-        let asked = LogoutRequest::parse(request, &self.config.browsers)?;
-        if let Some(refresh_token) = &asked.refresh_token {
-            self.end(refresh_token, now).await?;
-        }
-        Ok(asked.caller.signed_out())
-    }
-
-    /// Ends the session of a genuine token. Whoever holds one may, whatever its generation: an old one comes from the
-    /// owner, whose last answer was lost, or from a thief, and then the session has to end, too.
-    async fn end(&self, refresh_token: &str, now: UnixTime) -> Result<(), StoreError> {
-        let Ok(presented) = self.config.refresh_keys.open(refresh_token) else { return Ok(()) }; // no I/O for it
-        let (sub, sid) = (presented.user_id(), presented.session_id());
-        let end = End { cause: EndCause::Logout, at: now };
+    /// Ends one session. Whoever holds a genuine token of it may, whatever its generation: an old one comes from the owner,
+    /// whose last answer was lost, or from a thief, and then the session has to end, too.
+    async fn end(&self, sub: UserId, sid: SessionId, cause: EndCause, now: UnixTime) -> Result<(), StoreError> {
+        let end = End { cause, at: now };
         match self.store.end_session(sub, sid, &end, self.clock.now()).await? {
-            Written::Done(_) | Written::Ended => tracing::info!(event = "logout", %sub, %sid),
+            Written::Done(_) | Written::Ended => tracing::info!(event = "logout", ?cause, %sub, %sid),
             Written::Refused(_) => tracing::info!(event = "logout_repeated", %sub, %sid),
         }
         Ok(())
@@ -66,6 +58,7 @@ impl Function for App {
     async fn answer(&self, request: Request) -> Response {
         let answered = match request.route.as_str() {
             "/logout" => self.logout(&request).await,
+            "/oauth/revoke" => self.revoke(&request).await,
             _ => Err(Refusal::NoSuchRoute),
         };
         answered.unwrap_or_else(Refusal::into_response)
@@ -81,8 +74,20 @@ enum Refusal {
     NoSuchRoute,
     #[error(transparent)]
     Browser(#[from] BrowserRefused),
+    #[error("access token: {0}")]
+    NoAccess(#[from] NoAccess),
+    #[error("the request is older than a request may be")]
+    Late,
+    #[error("the user kept changing")]
+    Busy,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<NotBearer> for Refusal {
+    fn from(error: NotBearer) -> Self {
+        Self::NoAccess(error.into())
+    }
 }
 
 impl Refusal {
@@ -91,7 +96,11 @@ impl Refusal {
             Self::Unreadable(error) => response::oauth_unreadable(*error),
             Self::NoSuchRoute => response::not_found(),
             Self::Browser(refused) => refused.into_response(),
-            Self::Store(_) => {
+            Self::NoAccess(_) => {
+                tracing::info!(event = "logout_denied", reason = %self);
+                response::invalid_token()
+            }
+            Self::Late | Self::Busy | Self::Store(_) => {
                 tracing::error!(event = "fault", error = %self);
                 response::unavailable()
             }

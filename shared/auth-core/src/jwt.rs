@@ -30,8 +30,8 @@ pub const MAX_MINTED_LENGTH: usize = 4 * 1024;
 /// Of RSA with 8192 bits; in bytes.
 const LONGEST_SIGNATURE: usize = 1024;
 
-/// Longer identifiers are not believed: they become keys of maps and fields of logs.
-const MAX_ID_LENGTH: usize = 256;
+/// Longer identifiers are not believed, in bytes: they become keys of maps and fields of logs.
+pub const MAX_ID_LENGTH: usize = 256;
 
 /// Signs access tokens with one key.
 #[derive(Debug)]

@@ -149,7 +149,8 @@ impl Snapshot {
         self.marks.dedup_by(|later, kept| {
             let same = later.digest == kept.digest;
             if same {
-                *kept = Mark { bound: { kept.bound }.max(later.bound), until: { kept.until }.max(later.until), ..*kept };
+                *kept =
+                    Mark { bound: { kept.bound }.max(later.bound), until: { kept.until }.max(later.until), ..*kept };
             }
             same
         });

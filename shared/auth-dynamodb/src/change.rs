@@ -1,10 +1,10 @@
 //! Changes of a user. Each raises `ver`, and is refused if the user is not as it was read.
 
 use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
 
+use auth_core::id::SessionId;
 use auth_core::journal::Revocation;
 use auth_core::scope::{Roles, Scope};
 use auth_core::time::UnixTime;
@@ -12,6 +12,7 @@ use auth_core::user::{Status, User};
 
 use crate::error::StoreError;
 use crate::item::{self, Item, Key};
+use crate::journal::Sent;
 use crate::store::Store;
 use crate::transaction::{self, is_refused};
 use crate::user::{self, StatusRecord};
@@ -36,6 +37,15 @@ pub enum Changed {
     Meanwhile,
     /// Not done: there is no such user any more.
     Gone,
+}
+
+/// What became of the end of all sessions but one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Others {
+    /// As of every change.
+    Changed(Changed),
+    /// Not done: the session that was to stay has ended, or there is none.
+    NotKept,
 }
 
 impl Store {
@@ -96,39 +106,47 @@ impl Store {
         self.raise_floor(user, Update::builder().update_expression("SET ver = :ver"), now).await
     }
 
+    /// Ends all sessions of a user that is still as `user` but one, and every login under way: one transaction, as
+    /// [`Self::end_all_sessions`], which lifts the `ver` of the session that stays.
+    ///
+    /// Access tokens of that session are refused, too, until its next refresh.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn end_other_sessions(&self, user: &User, keep: SessionId, now: UnixTime) -> Result<Others, StoreError> {
+        let (changed, updates) = raised_floor(user, Update::builder().update_expression("SET ver = :ver"), now)?;
+        let kept = Update::builder()
+            .set_key(Some(Key::session(user.id, keep).item()))
+            .update_expression("SET ver = :ver")
+            // Invariant: what the floor has ended is not lifted above it again.
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(ended) AND ver >= :floor")
+            .expression_attribute_values(":floor", item::number(user.floor));
+        let sent = self.raise_ver(updates.into_iter().chain([kept]), &changed, now).await?;
+        let reasons = transaction::reasons(sent.as_ref().err().and_then(SdkError::as_service_error));
+        match reasons {
+            [login, user, kept, ..] if is_refused(kept) && !is_refused(login) && !is_refused(user) => {
+                Ok(Others::NotKept)
+            }
+            _ => floor_raised(changed, sent).map(Others::Changed),
+        }
+    }
+
     /// Gives the user a new `ver` and `floor`, and the login item the same `ver` by `login`; both or neither.
     async fn raise_floor(&self, user: &User, login: UpdateBuilder, now: UnixTime) -> Result<Changed, StoreError> {
-        let ver = user.next_ver(now);
-        let changed = User { ver, floor: ver, ..user.clone() };
-        let login = login
-            .set_key(Some(Key::login(&user.login_name).item()))
-            .condition_expression("user_id = :user")
-            .expression_attribute_values(":user", item::value(user.id)?);
-        let record = Update::builder()
-            .set_key(Some(Key::user(user.id).item()))
-            .update_expression("SET ver = :ver, floor = :ver")
-            .condition_expression("ver = :read")
-            .expression_attribute_values(":read", item::number(user.ver))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = self.raise_ver([login, record], &changed, now).await? else {
-            return Ok(Changed::Done(changed));
-        };
-        match transaction::reasons(error.as_service_error()) {
-            [_, user, ..] if is_refused(user) => refusal(changed, user.item().cloned()),
-            // The name leads to another user, or to none.
-            [login, ..] if is_refused(login) => Ok(Changed::Gone),
-            _ => Err(StoreError::from_sdk("TransactWriteItems", &error)),
-        }
+        let (changed, updates) = raised_floor(user, login, now)?;
+        let sent = self.raise_ver(updates, &changed, now).await?;
+        floor_raised(changed, sent)
     }
 
     /// Carries out updates that know the user's new `ver` as `:ver`, and writes into the journal that it is the least one which
     /// is still good: all or nothing.
-    async fn raise_ver<const N: usize>(
+    async fn raise_ver(
         &self,
-        updates: [UpdateBuilder; N],
+        updates: impl IntoIterator<Item = UpdateBuilder>,
         changed: &User,
         now: UnixTime,
-    ) -> Result<Result<(), SdkError<TransactWriteItemsError>>, StoreError> {
+    ) -> Result<Sent, StoreError> {
         let ver = item::number(changed.ver);
         let mut sent = self.client.transact_write_items();
         for update in updates {
@@ -136,8 +154,7 @@ impl Store {
             let update = update.map_err(|_| StoreError::Corrupt("update"))?;
             sent = sent.transact_items(TransactWriteItem::builder().update(update).build());
         }
-        let sent = self.journalled(sent, &Revocation::user(changed.id, changed.ver), now)?;
-        Ok(sent.send().await.map(|_| ()))
+        self.send_journalled(sent, &Revocation::user(changed.id, changed.ver), now).await
     }
 }
 
@@ -148,6 +165,33 @@ impl Change {
             Self::Roles(roles) => User { roles, ..user },
             Self::Scope(scope) => User { scope, ..user },
         }
+    }
+}
+
+/// The user with a new `ver` and `floor`, and what makes it so: `login`, of the login item, and an update of the user's.
+fn raised_floor(user: &User, login: UpdateBuilder, now: UnixTime) -> Result<(User, [UpdateBuilder; 2]), StoreError> {
+    let ver = user.next_ver(now);
+    let login = login
+        .set_key(Some(Key::login(&user.login_name).item()))
+        .condition_expression("user_id = :user")
+        .expression_attribute_values(":user", item::value(user.id)?);
+    let record = Update::builder()
+        .set_key(Some(Key::user(user.id).item()))
+        .update_expression("SET ver = :ver, floor = :ver")
+        .condition_expression("ver = :read")
+        .expression_attribute_values(":read", item::number(user.ver))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    Ok((User { ver, floor: ver, ..user.clone() }, [login, record]))
+}
+
+/// What became of a transaction that begins with the updates of [`raised_floor`].
+fn floor_raised(changed: User, sent: Sent) -> Result<Changed, StoreError> {
+    let Err(error) = sent else { return Ok(Changed::Done(changed)) };
+    match transaction::reasons(error.as_service_error()) {
+        [_, user, ..] if is_refused(user) => refusal(changed, user.item().cloned()),
+        // The name leads to another user, or to none.
+        [login, ..] if is_refused(login) => Ok(Changed::Gone),
+        _ => Err(StoreError::from_sdk("TransactWriteItems", &error)),
     }
 }
 

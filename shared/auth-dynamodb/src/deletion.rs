@@ -54,7 +54,7 @@ impl Store {
             sent = sent.transact_items(TransactWriteItem::builder().delete(delete).build());
         }
         let gone = Revocation::user(user.id, user.next_ver(now));
-        let Err(error) = self.journalled(sent, &gone, now)?.send().await else { return Ok(Deletion::Deleted) };
+        let Err(error) = self.send_journalled(sent, &gone, now).await? else { return Ok(Deletion::Deleted) };
         match transaction::reasons(error.as_service_error()) {
             [login, ..] if is_refused(login) => Ok(Deletion::Gone),
             _ => Err(StoreError::from_sdk("TransactWriteItems", &error)),

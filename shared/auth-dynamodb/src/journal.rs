@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::config::Builder;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteItemsFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
@@ -20,6 +23,9 @@ use crate::transaction::{self, is_refused};
 
 /// How long the mark of a revoked token stays after the token's end.
 const SPARE: Duration = Duration::from_hours(1);
+
+/// What became of a transaction.
+pub(crate) type Sent = Result<(), SdkError<TransactWriteItemsError>>;
 
 impl Store {
     /// Reads a page of the journal from a stamp on, strongly consistent: one call; a read unit for each 4 KB of the page. An
@@ -52,8 +58,8 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn revoke(&self, revocation: &Revocation, at: UnixTime) -> Result<(), StoreError> {
-        let sent = self.journalled(self.client.transact_write_items(), revocation, at)?.send().await;
-        sent.map(|_| ()).map_err(|error| StoreError::from_sdk("TransactWriteItems", &error))
+        let sent = self.send_journalled(self.client.transact_write_items(), revocation, at).await?;
+        sent.map_err(|error| StoreError::from_sdk("TransactWriteItems", &error))
     }
 
     /// Revokes one access token, once: one transaction. `false`: it was revoked before.
@@ -64,7 +70,7 @@ impl Store {
     pub async fn revoke_token(&self, jti: &str, exp: UnixTime, at: UnixTime) -> Result<bool, StoreError> {
         let mark = item::write("token", Key::token(jti), &TokenRecord { ttl: (exp + SPARE).seconds() })?;
         let sent = self.client.transact_write_items().transact_items(self.put(mark, "attribute_not_exists(pk)")?);
-        let Err(error) = self.journalled(sent, &Revocation::token(jti), at)?.send().await else { return Ok(true) };
+        let Err(error) = self.send_journalled(sent, &Revocation::token(jti), at).await? else { return Ok(true) };
         match transaction::reasons(error.as_service_error()) {
             [token, ..] if is_refused(token) => Ok(false),
             _ => Err(StoreError::from_sdk("TransactWriteItems", &error)),
@@ -80,8 +86,26 @@ impl Store {
         Ok(self.item(Key::token(jti)).await?.is_some())
     }
 
+    /// Sends a transaction together with what the journal is to say of it.
+    pub(crate) async fn send_journalled(
+        &self,
+        sent: TransactWriteItemsFluentBuilder,
+        revocation: &Revocation,
+        at: UnixTime,
+    ) -> Result<Sent, StoreError> {
+        let sent = self.journalled(sent, revocation, at)?;
+        let sent = match &self.journal_timeouts {
+            Some(timeouts) => {
+                let hurried = Builder::new().timeout_config(timeouts.clone());
+                sent.customize().config_override(hurried).send().await
+            }
+            None => sent.send().await,
+        };
+        Ok(sent.map(|_| ()))
+    }
+
     /// Adds to a transaction what the journal is to say of it, in each copy.
-    pub(crate) fn journalled(
+    fn journalled(
         &self,
         sent: TransactWriteItemsFluentBuilder,
         revocation: &Revocation,

@@ -194,7 +194,7 @@ impl Store {
         let update = update.build().map_err(|_| StoreError::Corrupt("update"))?;
         let update = TransactWriteItem::builder().update(update).build();
         let sent = self.client.transact_write_items().transact_items(update);
-        let Err(error) = self.journalled(sent, &Revocation::session(id), at)?.send().await else {
+        let Err(error) = self.send_journalled(sent, &Revocation::session(id), at).await? else {
             return Ok(Written::Ended);
         };
         match transaction::reasons(error.as_service_error()) {

@@ -37,6 +37,8 @@ pub struct Store {
     pub(crate) client: Client,
     pub(crate) table: String,
     pub(crate) journal: JournalPolicy,
+    /// How long a transaction with an entry of the journal may take, if that is less than any other call.
+    pub(crate) journal_timeouts: Option<TimeoutConfig>,
     page_size: Option<NonZeroU16>,
 }
 
@@ -87,7 +89,8 @@ impl Store {
         let credentials = shared.credentials_provider().ok_or(NoAccount::Credentials)?;
         credentials.provide_credentials().await.map_err(|_| NoAccount::Credentials)?;
         let store = Self::with_timeouts(Builder::from(&shared), table, OPERATOR.timeouts());
-        Ok(store.with_journal(JournalPolicy::EVERY_COPY))
+        let journal_timeouts = Some(JOURNALLED.timeouts());
+        Ok(Self { journal_timeouts, ..store.with_journal(JournalPolicy::EVERY_COPY) })
     }
 
     /// The table in an engine on this machine, which asks for no account. Only a busy machine delays it, and then there is
@@ -153,7 +156,13 @@ impl Store {
             .with_initial_backoff(FIRST_BACKOFF)
             .with_max_backoff(LONGEST_BACKOFF);
         let config = config.timeout_config(timeouts).retry_config(retries).retry_classifier(ConflictIsTransient);
-        Self { client: Client::from_conf(config.build()), table, journal: JournalPolicy::default(), page_size: None }
+        Self {
+            client: Client::from_conf(config.build()),
+            table,
+            journal: JournalPolicy::default(),
+            journal_timeouts: None,
+            page_size: None,
+        }
     }
 }
 
@@ -189,6 +198,11 @@ const JOURNAL: Patience = Patience {
 const OPERATOR: Patience =
     Patience { connect: Duration::from_secs(5), attempt: Duration::from_secs(20), call: Duration::from_mins(1) };
 
+/// For what an operator revokes: readers look for an entry around its stamp, so it lands within seconds of it, or the
+/// operator is told to say it again.
+const JOURNALLED: Patience =
+    Patience { connect: Duration::from_secs(2), attempt: Duration::from_secs(2), call: Duration::from_secs(5) };
+
 impl Patience {
     fn timeouts(&self) -> TimeoutConfig {
         TimeoutConfig::builder()
@@ -217,5 +231,36 @@ impl ClassifyRetry for ConflictIsTransient {
 
     fn name(&self) -> &'static str {
         "a transaction conflict is transient"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use auth_core::journal::Revocation;
+    use auth_core::time::UnixTime;
+
+    use super::*;
+    use crate::error::Reason;
+
+    #[test]
+    fn whoever_writes_the_journal_gives_up_within_five_seconds_of_the_stamp() {
+        for patience in [REQUEST, JOURNALLED] {
+            assert!(patience.call <= Duration::from_secs(5));
+        }
+    }
+
+    /// An engine that takes every call and never answers: with the patience for pages alone, the test would take a minute.
+    #[tokio::test]
+    async fn a_revocation_is_given_up_sooner_than_a_page() {
+        let engine = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", engine.local_addr().unwrap());
+        let moment = Duration::from_millis(20);
+        let hurried = Patience { connect: moment, attempt: moment, call: moment };
+        let store = Store::on_loopback(&endpoint, "table".to_owned());
+        let store = Store { journal_timeouts: Some(hurried.timeouts()), ..store };
+        let revoked = store.revoke(&Revocation::key("kid"), UnixTime::from_seconds(1)).await;
+        assert!(matches!(revoked, Err(StoreError::Unavailable { reason: Reason::TimedOut, .. })), "{revoked:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! What the functions behind API Gateway share: requests out of events, bodies out of requests, and the shapes of answers.
 
+pub mod bearer;
 pub mod body;
 pub mod browser;
 pub mod client;

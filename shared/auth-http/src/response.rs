@@ -61,6 +61,11 @@ pub fn document(document: &impl Serialize) -> Response {
     secret_json(StatusCode::OK, "application/json", document)
 }
 
+/// 200 with nothing in it: it is done (RFC 7009 §2.2).
+pub fn done() -> Response {
+    with_header(Response::new(Body::Empty), CACHE_CONTROL, HeaderValue::from_static("no-store"))
+}
+
 /// 204: it is done, and there is nothing to say.
 pub fn no_content() -> Response {
     let mut response = Response::new(Body::Empty);
@@ -104,6 +109,12 @@ pub fn not_found() -> Response {
 pub fn unauthorized() -> Response {
     let response = problem(StatusCode::UNAUTHORIZED, "an access token is needed");
     with_header(response, WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+}
+
+/// 401 with the challenge that says "refresh": the access token is none, or not good any more (RFC 6750 §3.1).
+pub fn invalid_token() -> Response {
+    let response = problem(StatusCode::UNAUTHORIZED, "the access token is missing, expired or not valid");
+    with_header(response, WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""))
 }
 
 /// 429, with the time to wait. Without an OAuth error code: clients take those as the end of the session.
@@ -218,6 +229,7 @@ mod tests {
                 tokens(&access, None, &Scope::parse("s").unwrap()),
                 r#"200 cache-control: no-store, content-type: application/json | {"access_token":"a","token_type":"Bearer","expires_in":600,"scope":"s"}"#,
             ),
+            (done(), "200 cache-control: no-store | "),
             (no_content(), "204 cache-control: no-store | "),
             (
                 forbidden("d"),
@@ -242,6 +254,10 @@ mod tests {
             (
                 unauthorized(),
                 r#"401 cache-control: no-store, content-type: application/problem+json, www-authenticate: Bearer | {"title":"Unauthorized","status":401,"detail":"an access token is needed"}"#,
+            ),
+            (
+                invalid_token(),
+                r#"401 cache-control: no-store, content-type: application/problem+json, www-authenticate: Bearer error="invalid_token" | {"title":"Unauthorized","status":401,"detail":"the access token is missing, expired or not valid"}"#,
             ),
             (
                 throttled(Duration::from_millis(1001)),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use auth_core::client::ClientId;
 use auth_core::id::SessionId;
+use auth_core::jwt::MAX_ID_LENGTH;
 use auth_core::login::LoginName;
 use auth_core::scope::{Roles, Scope};
 use auth_dynamodb::endpoint::Endpoint;
@@ -23,6 +24,15 @@ Exit codes:
 
 On the stack that `cargo run` starts, with the URL that it prints:
   authctl --endpoint http://127.0.0.1:PORT user list";
+
+const AFTER_REVOKE: &str = "\
+Authorizers see it within MAX_STALENESS_SECONDS (15 by default), unless REVOCATION is off. A gateway's own cache of what
+they said adds its time; a WebSocket that is open stays open.
+
+What --client and --key do not do: they end no session. Sessions of the client go on, and their next refresh brings an
+access token that is good again. A key that still signs makes tokens that are refused at once, so that nobody gets in:
+let the functions sign with another key first. /logout and /oauth/revoke know keys by JWKS alone: take the key out of
+it, too.";
 
 /// Users, sessions, clients, keys and the table of Countersign.
 ///
@@ -63,6 +73,9 @@ pub enum Command {
     /// Clients that ask about tokens, and their secrets
     #[command(subcommand)]
     Client(Client),
+    /// Take tokens out of use before they expire
+    #[command(override_usage = "authctl revoke [OPTIONS] <--user NAME|--session NAME SID|--token JTI|--client ID|--key KID>", after_help = AFTER_REVOKE)]
+    Revoke(Revoke),
     /// Keys of access and refresh tokens
     #[command(subcommand)]
     Keys(Keys),
@@ -191,6 +204,33 @@ pub struct Identified {
 fn description(text: &str) -> Result<String, &'static str> {
     let is_short = (1..=200).contains(&text.chars().count());
     if is_short { Ok(text.to_owned()) } else { Err("expected 1 to 200 characters") }
+}
+
+/// `authctl revoke`: one of these.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Revoke {
+    /// All of a user's sessions and tokens, and every sign-in under way, as `session end NAME --all`
+    #[arg(long, value_name = "NAME", value_parser = LoginName::parse)]
+    pub user: Option<LoginName>,
+    /// One session and its tokens, as `session end NAME SID`
+    #[arg(long, num_args = 2, value_names = ["NAME", "SID"])]
+    pub session: Option<Vec<String>>,
+    /// One access token, by its claim `jti`; its session goes on
+    #[arg(long, value_name = "JTI", value_parser = claim)]
+    pub token: Option<String>,
+    /// The access tokens that a client was given until now, by the claim `client_id`
+    #[arg(long, value_name = "ID", value_parser = claim)]
+    pub client: Option<String>,
+    /// All access tokens under a signing key, by its `kid`
+    #[arg(long, value_name = "KID", value_parser = claim)]
+    pub key: Option<String>,
+}
+
+/// What can stand in a token, and in a key of the table.
+fn claim(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty() && text.len() <= MAX_ID_LENGTH;
+    fits.then(|| text.to_owned()).ok_or_else(|| format!("expected 1 to {MAX_ID_LENGTH} bytes"))
 }
 
 /// `authctl keys`.

@@ -53,6 +53,8 @@ pub(crate) enum Failure {
     NameTaken(LoginName),
     #[error("somebody else changed \"{}\" at the same time: look again and repeat it", .0.as_str())]
     ChangedMeanwhile(LoginName),
+    #[error("{0}")]
+    Usage(String),
     #[error("not confirmed, nothing was done")]
     Declined,
     #[error("not confirmed, nothing was done: without a terminal to ask on, say --yes")]
@@ -121,7 +123,7 @@ impl Failure {
             | Self::NoAccount(_)
             | Self::Store(_)
             | Self::WrongTable(_) => 1,
-            Self::Password(_) | Self::NoPassword | Self::PasswordsDiffer => 2,
+            Self::Usage(_) | Self::Password(_) | Self::NoPassword | Self::PasswordsDiffer => 2,
             Self::NoUser(_) | Self::NoSession { .. } | Self::NoClient(_) => 3,
             Self::NameTaken(_)
             | Self::ChangedMeanwhile(_)

@@ -27,6 +27,10 @@ pub(crate) fn store_fault(error: &StoreError, place: &Place) -> String {
                 Some(endpoint) => format!("nothing answers at {endpoint}: is it running?"),
                 None => "DynamoDB cannot be reached: check the network and AWS_REGION".to_owned(),
             },
+            // Whoever writes the journal is not waited for.
+            Reason::TimedOut if *operation == "TransactWriteItems" => {
+                format!("{place} did not answer in time: it may be done or not; repeat the command until it says so")
+            }
             Reason::TimedOut => format!("{place} did not answer in time: try again"),
             Reason::NotUnderstood | Reason::Refused | Reason::NotBuilt => {
                 format!("the answer of {place} was not understood: check --endpoint, and proxies on the way")

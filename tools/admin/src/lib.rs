@@ -16,6 +16,7 @@ mod keys;
 mod output;
 mod place;
 mod printable;
+mod revoke;
 mod session;
 mod table;
 mod user;

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::failure::{Failure, Report};
 use crate::output::Output;
 use crate::place::Place;
-use crate::{client, keys, session, table, user};
+use crate::{client, keys, revoke, session, table, user};
 
 /// Carries a command out, on standard input and output.
 ///
@@ -34,6 +34,7 @@ async fn execute(arguments: Arguments, place: &Place) -> Result<(), Failure> {
         Command::User(command) => user::run(command, context(output).await?).await,
         Command::Session(command) => session::run(command, context(output).await?).await,
         Command::Client(command) => client::run(command, context(output).await?).await,
+        Command::Revoke(what) => revoke::run(what, context(output).await?).await,
         Command::Table(command) => table::run(command, context(output).await?, place).await,
         Command::Keys(command) => keys::run(command, &mut output),
         Command::Completions { shell } => {

@@ -31,7 +31,7 @@ impl<W: Write> Context<W> {
         self.output.list(fetch, |session| Shown::new(&session, &user, now)).await
     }
 
-    async fn end(&mut self, name: &LoginName, sid: SessionId) -> Result<(), Failure> {
+    pub(crate) async fn end(&mut self, name: &LoginName, sid: SessionId) -> Result<(), Failure> {
         let user = self.user(name).await?;
         let unknown = || Failure::NoSession { name: name.clone(), sid };
         let session = self.store.session(user.id, sid).await?.ok_or_else(unknown)?;
@@ -47,7 +47,7 @@ impl<W: Write> Context<W> {
         self.output.done(&format!("session {sid} of \"{}\" {sentence}", name.as_str()), &json!({"ended": ended}))
     }
 
-    async fn end_all(&mut self, name: &LoginName) -> Result<(), Failure> {
+    pub(crate) async fn end_all(&mut self, name: &LoginName) -> Result<(), Failure> {
         let user = self.user(name).await?;
         self.confirm(&format!("End all sessions of \"{}\"?", name.as_str()))?;
         done(self.store.end_all_sessions(&user, now()).await?, name)?;

@@ -58,12 +58,13 @@ pub struct Route {
 }
 
 /// The API. A test holds it against `template.yaml`.
-pub const ROUTES: [Route; 11] = [
+pub const ROUTES: [Route; 12] = [
     Route { path: "/login", target: Target::Login, authorized: false },
     Route { path: "/refresh", target: Target::Refresh, authorized: false },
     Route { path: "/oauth/token", target: Target::Refresh, authorized: false },
     Route { path: "/logout", target: Target::Revoke, authorized: false },
     Route { path: "/oauth/introspect", target: Target::Introspect, authorized: false },
+    Route { path: "/oauth/revoke", target: Target::Revoke, authorized: false },
     Route { path: "/me", target: Target::Sessions, authorized: true },
     Route { path: "/sessions", target: Target::Sessions, authorized: true },
     Route { path: "/sessions/{sid}", target: Target::Sessions, authorized: true },

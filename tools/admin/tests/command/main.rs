@@ -6,6 +6,7 @@ mod clients;
 mod keys;
 mod operator;
 mod relay;
+mod revoke;
 mod sessions;
 mod tables;
 mod usage;

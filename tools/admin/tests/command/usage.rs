@@ -31,9 +31,18 @@ fn wrong_usage_is_one_clear_line() {
 #[test]
 fn help_tells_commands_and_exit_codes() {
     let help = Answer::of(&mut command(&["--help"]), "");
-    for text in
-        ["user", "session", "client", "keys", "table", "completions", "Exit codes:", "5  not confirmed", "--endpoint"]
-    {
+    for text in [
+        "user",
+        "session",
+        "client",
+        "revoke",
+        "keys",
+        "table",
+        "completions",
+        "Exit codes:",
+        "5  not confirmed",
+        "--endpoint",
+    ] {
         assert!(help.done().contains(text), "{text}");
     }
     assert!(Answer::of(&mut command(&["--version"]), "").done().starts_with("authctl "));

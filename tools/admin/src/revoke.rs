@@ -1,0 +1,58 @@
+//! `authctl revoke`.
+
+use std::io::Write;
+
+use auth_core::id::SessionId;
+use auth_core::journal::Revocation;
+use auth_core::login::LoginName;
+use auth_core::policy::ACCESS_TTL_BOUNDS;
+use auth_core::time::UnixTime;
+use serde_json::json;
+
+use crate::command::Revoke;
+use crate::context::{Context, now};
+use crate::failure::Failure;
+
+pub(crate) async fn run(what: Revoke, mut context: Context<impl Write>) -> Result<(), Failure> {
+    let Revoke { user, session, token, client, key } = what;
+    if let Some(name) = user {
+        context.end_all(&name).await
+    } else if let Some(session) = session {
+        let (name, sid) = parse(&session)?;
+        context.end(&name, sid).await
+    } else if let Some(jti) = token {
+        context.revoke_token(&jti).await
+    } else if let Some(id) = client {
+        let what = format!("access tokens of the client \"{id}\" until now");
+        context.revoke(&what, |at| Revocation::client(&id, at)).await
+    } else if let Some(kid) = key {
+        context.revoke(&format!("access tokens under the key \"{kid}\""), |_| Revocation::key(&kid)).await
+    } else {
+        Ok(()) // the parser of the command line asks for one of them
+    }
+}
+
+impl<W: Write> Context<W> {
+    /// The mark is kept as if the token had just been minted for the longest time.
+    async fn revoke_token(&mut self, jti: &str) -> Result<(), Failure> {
+        self.confirm(&format!("Revoke the access token \"{jti}\"?"))?;
+        let now = now();
+        let first = self.store.revoke_token(jti, now + ACCESS_TTL_BOUNDS.1, now).await?;
+        let sentence = if first { "revoked" } else { "had been revoked already" };
+        self.output.done(&format!("access token \"{jti}\" {sentence}"), &json!({"revoked": u8::from(first)}))
+    }
+
+    async fn revoke(&mut self, what: &str, revocation: impl FnOnce(UnixTime) -> Revocation) -> Result<(), Failure> {
+        self.confirm(&format!("Revoke all {what}?"))?;
+        let now = now();
+        self.store.revoke(&revocation(now), now).await?;
+        self.output.done(&format!("all {what} are revoked"), &json!({"revoked": "all"}))
+    }
+}
+
+fn parse(session: &[String]) -> Result<(LoginName, SessionId), Failure> {
+    let [name, sid] = session else { return Err(Failure::Usage("--session takes a NAME and a SID".to_owned())) };
+    let usage = |error: &dyn std::fmt::Display| Failure::Usage(format!("--session <NAME> <SID>: {error}"));
+    let name = LoginName::parse(name).map_err(|error| usage(&error))?;
+    Ok((name, SessionId::parse(sid).map_err(|error| usage(&error))?))
+}
