@@ -26,6 +26,12 @@ pub(crate) fn with_token(event: &str, world: &World) -> Value {
     received_now(event, Some(&json!({"refresh_token": world.presented})))
 }
 
+/// A logout of this session, all or others, by the client's token.
+pub(crate) fn logout(world: &World, sessions: &str) -> Value {
+    let body = json!({"refresh_token": world.presented, "sessions": sessions});
+    received_now(include_str!("../../../events/revoke.json"), Some(&body))
+}
+
 /// Of the user, signed in with another session than the one that is asked about.
 pub(crate) fn by_caller(event: &str, world: &World) -> Value {
     let mut event = received_now(event, None);

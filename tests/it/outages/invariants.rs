@@ -21,6 +21,7 @@ impl Place {
             }
             Afterwards::CanSignIn => self.check_can_sign_in(world).await?,
             Afterwards::Over(cause) => self.check_over(world, cause).await?,
+            Afterwards::Out => self.check_out(world).await?,
         }
         self.ground.check_bystanders(world, operation.setting).await
     }
@@ -49,6 +50,10 @@ impl Place {
         let found = self.ground.store.session(world.user.id, world.session.id).await.unwrap();
         let ended = found.as_ref().and_then(|session| session.ended.as_ref());
         ensure(ended.is_some_and(|end| end.cause == cause), || format!("not ended by {cause:?}: {found:?}"))?;
+        self.check_out(world).await
+    }
+
+    async fn check_out(&self, world: &World) -> Result<(), String> {
         let newest = self.ground.newest_token(&world.session);
         expect(&self.refresh(&newest).await?, Expected::Refused, "the newest token of what is over")
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use auth_core::session::EndCause;
 use serde_json::Value;
 
-use crate::outages::event::{by_caller, login, refresh, with_token};
+use crate::outages::event::{by_caller, login, logout, refresh, with_token};
 use crate::outages::world::World;
 
 /// Old enough for whatever waits for age.
@@ -68,6 +68,8 @@ pub(crate) enum Afterwards {
     SignedIn,
     /// The user's session has ended by this, and none of its tokens is good.
     Over(EndCause),
+    /// None of the user's tokens is good, whatever the session's item says.
+    Out,
     /// The user signs in.
     CanSignIn,
 }
@@ -80,7 +82,7 @@ const fn spared(operation: &'static str, nth: usize) -> OneCall {
     OneCall { operation, nth, is_needed: false }
 }
 
-pub(crate) const OPERATIONS: [Operation; 14] = [
+pub(crate) const OPERATIONS: [Operation; 16] = [
     Operation {
         name: "login",
         function: "Login",
@@ -227,6 +229,27 @@ pub(crate) const OPERATIONS: [Operation; 14] = [
         event: |world| with_token(include_str!("../../../events/revoke.json"), world),
         answer: Expected::NoContent,
         afterwards: Afterwards::Over(EndCause::Logout),
+    },
+    Operation {
+        name: "logout: all",
+        function: "Revoke",
+        // The user, the session, then both and the login item in one.
+        calls: &[needed("GetItem", 1), needed("GetItem", 2), needed("TransactWriteItems", 1)],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: |world| logout(world, "all"),
+        answer: Expected::NoContent,
+        afterwards: Afterwards::Out,
+    },
+    Operation {
+        name: "logout: others",
+        function: "Revoke",
+        calls: &[needed("GetItem", 1), needed("GetItem", 2), needed("TransactWriteItems", 1)],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: |world| logout(world, "others"),
+        answer: Expected::NoContent,
+        afterwards: Afterwards::GoesOn,
     },
     Operation {
         name: "list sessions",
