@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 const TRIES: usize = 200;
 /// Over so long, the tries begin.
 const SPREAD: Duration = Duration::from_secs(60);
-const EVERY: Duration = Duration::from_millis(50);
+const EVERY: Duration = Duration::from_millis(200);
 const PASSWORD: &str = "correct horse battery staple";
 
 /// What is done to a user whose access token is good.
@@ -90,9 +90,9 @@ async fn refused_after(way: Way, number: usize, url: &str, store: &Store, hash: 
     let login = json!({"username": user.login_name.as_str(), "password": PASSWORD});
     let tokens = client.post(format!("{url}/login")).json(&login).send().await.unwrap();
     let tokens: Value = tokens.json().await.unwrap();
-    let access = tokens["access_token"].as_str().unwrap();
-    let me = async || client.get(format!("{url}/me")).bearer_auth(access).send().await.unwrap();
-    let sid = me().await.json::<Value>().await.unwrap()["sid"].as_str().unwrap().to_owned();
+    let [access, refresh] = ["access_token", "refresh_token"].map(|name| member(&tokens, name));
+    let me = async || client.get(format!("{url}/me")).bearer_auth(&access).send().await.unwrap();
+    let sid = member(&me().await.json().await.unwrap(), "sid");
     let begins = Instant::now() + SPREAD.mul_f64(f64::from(random()) / f64::from(u32::MAX));
     while Instant::now() < begins {
         assert_eq!(me().await.status(), 200);
@@ -101,7 +101,7 @@ async fn refused_after(way: Way, number: usize, url: &str, store: &Store, hash: 
     let now = SystemClock.now();
     match way {
         Way::Logout => {
-            let body = json!({"refresh_token": tokens["refresh_token"]});
+            let body = json!({"refresh_token": refresh});
             let answer = client.post(format!("{url}/logout")).json(&body).send().await.unwrap();
             assert_eq!(answer.status(), 204);
         }
@@ -119,6 +119,10 @@ async fn refused_after(way: Way, number: usize, url: &str, store: &Store, hash: 
         tokio::time::sleep(EVERY).await;
     }
     acknowledged.elapsed()
+}
+
+fn member(answer: &Value, name: &str) -> String {
+    answer.get(name).and_then(Value::as_str).unwrap().to_owned()
 }
 
 async fn create_user(store: &Store, name: &str, hash: &str) -> User {
