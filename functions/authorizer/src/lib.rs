@@ -112,8 +112,8 @@ impl<J: Journal> App<J> {
         let claims = self.config.verifier.verify(token, self.clock.now())?;
         let staleness = self.check_revocation(&claims).await?;
         let admitted = self.config.policy.admits(&claims, question.arn.target);
-        let (event, staleness_ms) =
-            (if admitted { "allowed" } else { "forbidden" }, staleness.map(|age| age.as_millis()));
+        let event = if admitted { "allowed" } else { "forbidden" };
+        let staleness_ms = staleness.and_then(|age| u64::try_from(age.as_millis()).ok());
         tracing::info!(event, sub = claims.sub, sid = claims.sid, jti = claims.jti, staleness_ms);
         if self.config.simple_responses && question.takes_simple_answer() {
             return Ok(Answer::simple(&claims, admitted));
