@@ -19,6 +19,8 @@ mod gateway;
 mod harness;
 mod introspect;
 mod journal;
+mod key_contract;
+mod keys;
 mod log;
 mod login;
 mod logout;

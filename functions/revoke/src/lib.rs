@@ -14,6 +14,7 @@ use auth_core::rotation::Written;
 use auth_core::session::{End, EndCause};
 use auth_core::time::{Clock, UnixTime};
 use auth_dynamodb::error::StoreError;
+use auth_dynamodb::key_watch::NoKeys;
 use auth_dynamodb::store::Store;
 use auth_http::bearer::NotBearer;
 use auth_http::body::Unreadable;
@@ -82,6 +83,8 @@ enum Refusal {
     Busy,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Keys(#[from] NoKeys),
 }
 
 impl From<NotBearer> for Refusal {
@@ -100,7 +103,7 @@ impl Refusal {
                 tracing::info!(event = "logout_denied", reason = %self);
                 response::invalid_token()
             }
-            Self::Late | Self::Busy | Self::Store(_) => {
+            Self::Late | Self::Busy | Self::Store(_) | Self::Keys(_) => {
                 tracing::error!(event = "fault", error = %self);
                 response::unavailable()
             }
