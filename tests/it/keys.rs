@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use auth_core::config::Variables;
+use auth_core::config::{Variables, environment};
 use auth_core::entropy::OsEntropy;
 use auth_core::key_ring::{KeyState, PUBLISH_WAIT, RETIRE_AFTER};
 use auth_core::time::Clock as _;
 use auth_keys::keeper::{Deed, Keeper};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Api, RESTED, SECOND, table_name};
 
@@ -29,7 +29,11 @@ impl Rotating {
     async fn start(algorithm: &'static str) -> Self {
         let file = std::env::temp_dir().join(format!("{}.keys", table_name()));
         let path = file.to_str().unwrap().to_owned();
-        let variables = [("KEY_FILE", path.as_str()), ("SIGNING_ALGORITHM", algorithm), ("ROTATION_DAYS", "30")];
+        Self::start_with(algorithm, ("KEY_FILE", &path), file).await
+    }
+
+    async fn start_with(algorithm: &'static str, place: (&'static str, &str), file: PathBuf) -> Self {
+        let variables = [place, ("SIGNING_ALGORITHM", algorithm), ("ROTATION_DAYS", "30")];
         let api = Api::start_with(&variables).await;
         let look_up = |name: &str| variables.iter().find(|it| it.0 == name).map(|it| it.1.to_owned());
         let keeper = Keeper::from_variables(&Variables::new(&look_up), api.store.clone()).await.unwrap();
@@ -158,4 +162,39 @@ async fn runs_at_the_same_moment_make_one_key() {
     let made: Vec<_> = [done.0, done.1, done.2, done.3].into_iter().flatten().flatten().collect();
     assert_eq!(made.len(), 1, "{made:?}");
     assert_eq!(world.states().await, ["active", "next", "next"]);
+}
+
+/// The same in a secret of a server that speaks the API of Secrets Manager. It is not AWS: it writes a version again that is
+/// there, where AWS refuses (`auth_keys::secret::tests`), so nobody else writes here.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs what tests/real/keys/run sets up"]
+async fn in_a_secret_keys_begin_take_turns_and_die() {
+    let endpoint = environment("AWS_ENDPOINT_URL_SECRETS_MANAGER").expect("see tests/real/keys/run");
+    let name = table_name();
+    let created = reqwest::Client::new()
+        .post(endpoint)
+        .header("x-amz-target", "secretsmanager.CreateSecret")
+        .header("content-type", "application/x-amz-json-1.1")
+        .header("authorization", "AWS4-HMAC-SHA256 Credential=test/20270115/us-east-1/secretsmanager/aws4_request, SignedHeaders=host, Signature=00")
+        .body(json!({"Name": name, "ClientRequestToken": "a".repeat(32)}).to_string())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(created.status(), 200);
+    for algorithm in ["RS256", "ES256", "EdDSA"] {
+        let world = Rotating::start_with(algorithm, ("KEY_SECRET", &name), PathBuf::new()).await;
+        let api = &world.api;
+        assert_eq!(world.states().await, ["active", "next"], "{algorithm}");
+        let (tokens, next) = (api.login().await, world.kid_of(KeyState::Next).await);
+        assert_eq!(api.me(&tokens.access).await.status, 200, "{algorithm}");
+        world.keeper.rotate(&OsEntropy, api.clock.now()).await.unwrap();
+        api.wait(PUBLISH_WAIT);
+        let fresh = api.refresh(&tokens.refresh).await.tokens();
+        assert_eq!(kid(&fresh.access), next, "{algorithm}");
+        world.keeper.kill(&next, &OsEntropy, api.clock.now()).await.unwrap();
+        api.wait(SEEN);
+        assert_eq!(api.me(&fresh.access).await.status, 401, "{algorithm}");
+        let fresh = api.refresh(&tokens.refresh).await.tokens();
+        assert_eq!(api.me(&fresh.access).await.status, 200, "{algorithm}");
+    }
 }

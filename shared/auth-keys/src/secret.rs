@@ -59,7 +59,9 @@ impl SecretVault {
             }
             Err(error) => return Err(unavailable("GetSecretValue", &error)),
         };
-        let text = found.secret_string().filter(|text| text.len() <= LONGEST).ok_or(MaterialError::Malformed)?;
+        // A version without any contents is as empty as a secret without any version.
+        let text = found.secret_string().or(found.secret_binary().is_none().then_some(""));
+        let text = text.filter(|text| text.len() <= LONGEST).ok_or(MaterialError::Malformed)?;
         let version = found.version_id().filter(|id| !id.is_empty()).ok_or(MaterialError::Malformed)?;
         Ok(Held { material: Material::parse(text)?, version: Version(version.to_owned()) })
     }
