@@ -3,9 +3,9 @@
 use auth_core::claims::AccessClaims;
 use auth_core::id::{SessionId, UserId};
 use auth_core::jwt::Rejection;
-use auth_core::policy::SessionPolicy;
 use auth_core::refresh_token::{PREFIX, Presented};
-use auth_core::session::{EndCause, Judgement, Session};
+use auth_core::rotation;
+use auth_core::session::{EndCause, Session};
 use auth_core::time::UnixTime;
 use auth_core::user::{Denial, User};
 
@@ -63,6 +63,17 @@ pub(crate) enum Inactive {
     Revoked,
 }
 
+impl From<rotation::Refusal> for Inactive {
+    fn from(refusal: rotation::Refusal) -> Self {
+        match refusal {
+            rotation::Refusal::Unknown => Self::NoSession,
+            rotation::Refusal::Ended(cause) => Self::Ended(cause),
+            rotation::Refusal::Expired => Self::Expired,
+            rotation::Refusal::Replayed { behind } => Self::Replayed { behind },
+        }
+    }
+}
+
 /// Recognises a token of ours. It costs no call.
 pub(crate) fn recognise(token: &str, config: &Config, now: UnixTime) -> Result<Genuine, Inactive> {
     if token.starts_with(PREFIX) {
@@ -98,7 +109,7 @@ impl Genuine {
                 if claims.ver < user.ver { Err(Inactive::Outdated) } else { Ok(Active::Access(claims)) }
             }
             Kind::Refresh(presented) => {
-                check_generation(&session, &presented, now)?;
+                rotation::check(&session, &presented, now)?;
                 let user = admitting(standing.user, &session)?;
                 Ok(Active::Refresh { scope: user.scope_in(&session), session })
             }
@@ -111,17 +122,6 @@ fn check_life(session: &Session, now: UnixTime) -> Result<(), Inactive> {
         Some(end) => Err(Inactive::Ended(end.cause)),
         None if session.is_alive(now) => Ok(()),
         None => Err(Inactive::Expired),
-    }
-}
-
-/// Whether the next refresh would be granted. In which way it would be is all that the durations of a policy decide, so
-/// any policy will do.
-fn check_generation(session: &Session, presented: &Presented, now: UnixTime) -> Result<(), Inactive> {
-    match session.judge(presented, &SessionPolicy::default(), now) {
-        Judgement::Rest(_) | Judgement::Rotate | Judgement::Repeat(_) | Judgement::Fork | Judgement::Adopt => Ok(()),
-        Judgement::Replayed { behind } => Err(Inactive::Replayed { behind }),
-        Judgement::Ended(cause) => Err(Inactive::Ended(cause)),
-        Judgement::Expired => Err(Inactive::Expired),
     }
 }
 

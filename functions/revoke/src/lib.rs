@@ -10,10 +10,10 @@ mod revocation;
 use std::sync::Arc;
 
 use auth_core::id::{SessionId, UserId};
-use auth_core::rotation::Written;
 use auth_core::session::{End, EndCause};
 use auth_core::time::{Clock, UnixTime};
 use auth_dynamodb::error::StoreError;
+use auth_dynamodb::session::Ending;
 use auth_dynamodb::store::Store;
 use auth_http::bearer::NotBearer;
 use auth_http::body::Unreadable;
@@ -43,8 +43,8 @@ impl App {
     async fn end(&self, sub: UserId, sid: SessionId, cause: EndCause, now: UnixTime) -> Result<(), StoreError> {
         let end = End { cause, at: now };
         match self.store.end_session(sub, sid, &end, self.clock.now()).await? {
-            Written::Done(_) | Written::Ended => tracing::info!(event = "logout", ?cause, %sub, %sid),
-            Written::Refused(_) => tracing::info!(event = "logout_repeated", %sub, %sid),
+            Ending::Done => tracing::info!(event = "logout", ?cause, %sub, %sid),
+            Ending::Refused(_) => tracing::info!(event = "logout_repeated", %sub, %sid),
         }
         Ok(())
     }

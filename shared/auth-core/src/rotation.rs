@@ -132,6 +132,22 @@ pub enum Refusal {
     },
 }
 
+/// Whether a refresh with `presented` would be granted at `now`: asks, and changes nothing.
+///
+/// In which way it would be granted is all that the durations of a policy decide, so any policy will do.
+///
+/// # Errors
+///
+/// Why it would be refused.
+pub fn check(session: &Session, presented: &Presented, now: UnixTime) -> Result<(), Refusal> {
+    match session.judge(presented, &SessionPolicy::default(), now) {
+        Judgement::Rest(_) | Judgement::Rotate | Judgement::Repeat(_) | Judgement::Fork | Judgement::Adopt => Ok(()),
+        Judgement::Replayed { behind } => Err(Refusal::Replayed { behind }),
+        Judgement::Ended(cause) => Err(Refusal::Ended(cause)),
+        Judgement::Expired => Err(Refusal::Expired),
+    }
+}
+
 /// One presented token on its way to an [`Outcome`].
 #[derive(Debug)]
 pub struct Rotation<'a> {

@@ -77,7 +77,7 @@ impl Browsers {
     /// [`ConfigError`] naming the variable, or both when they contradict each other.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         let origins = Origins::from_variables(variables)?;
-        let cookie_mode = variables.switch("COOKIE_MODE")?;
+        let cookie_mode = variables.switch("COOKIE_MODE", false)?;
         if cookie_mode && !matches!(origins, Origins::These(_)) {
             let text = "COOKIE_MODE=on needs ALLOWED_ORIGINS to name each origin: not none, not *";
             return Err(ConfigError::Contradiction(text.to_owned()));
