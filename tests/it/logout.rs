@@ -48,13 +48,6 @@ async fn lives(api: &Api, tokens: &Tokens) -> bool {
     answer.status == 200
 }
 
-/// The session of an access token that is still good.
-async fn session_of(api: &Api, access: &str) -> (UserId, SessionId) {
-    let me = api.me(access).await.json();
-    let (sub, sid) = (UserId::parse(me["sub"].as_str().unwrap()), SessionId::parse(me["sid"].as_str().unwrap()));
-    (sub.unwrap(), sid.unwrap())
-}
-
 /// What ended a session, by the table.
 async fn cause(api: &Api, (sub, sid): (UserId, SessionId)) -> Option<EndCause> {
     let session = api.store.session(sub, sid).await.unwrap().unwrap();
@@ -86,7 +79,7 @@ async fn every_genuine_token_of_a_session_ends_it() {
         let third = api.rotate(&second.refresh).await;
         api.wait(RESTED);
         let newest = third.clone();
-        let session = session_of(&api, &newest.access).await;
+        let session = api.session_of(&newest.access).await;
         assert_eq!(cause(&api, session).await, None);
         assert_eq!(api.logout(&[first, second, third][old].refresh).await.status, 204, "generation {old}");
         assert!(api.refresh(&newest.refresh).await.is_invalid_grant(), "generation {old}");
@@ -117,7 +110,7 @@ async fn a_logout_hides_no_replay() {
     let first = api.login().await.refresh;
     let second = api.rotate(&first).await.refresh;
     let third = api.rotate(&second).await;
-    let session = session_of(&api, &third.access).await;
+    let session = api.session_of(&third.access).await;
     api.wait(RESTED);
     assert!(api.refresh(&first).await.is_invalid_grant());
     assert_eq!(api.logout(&third.refresh).await.status, 204);
@@ -209,7 +202,7 @@ async fn an_old_refresh_token_ends_no_other_session() {
                 "replaced" => {
                     let second = api.rotate(&first.refresh).await;
                     let third = api.rotate(&second.refresh).await;
-                    own = Some(session_of(&api, &third.access).await);
+                    own = Some(api.session_of(&third.access).await);
                     cause_of_own = Some(if sessions == "all" { EndCause::Logout } else { EndCause::Replay });
                 }
                 "signed out" => assert_eq!(api.logout(&first.refresh).await.status, 204),
@@ -243,7 +236,7 @@ async fn an_access_token_that_is_not_good_is_a_401_and_ends_nothing() {
     for how in ["forged", "expired", "signed out", "revoked", "of before a change"] {
         let api = Api::start().await;
         let (first, other) = (api.login().await, api.login().await);
-        let (user_id, _) = session_of(&api, &first.access).await;
+        let (user_id, _) = api.session_of(&first.access).await;
         let mut access = first.access.clone();
         match how {
             "forged" => access.push('A'),
@@ -439,8 +432,8 @@ async fn the_session_that_stays_may_refresh_at_that_very_moment() {
         let api = Api::start().await;
         let (own, other) = (api.login().await, api.login().await);
         let keep = match how {
-            "this one stays" => Some(session_of(&api, &own.access).await.1),
-            "another stays" => Some(session_of(&api, &other.access).await.1),
+            "this one stays" => Some(api.session_of(&own.access).await.1),
+            "another stays" => Some(api.session_of(&other.access).await.1),
             _ => None,
         };
         api.wait(RESTED);
