@@ -61,9 +61,11 @@ impl App {
         Ok(genuine.judge(standing, now))
     }
 
-    /// All that can have put an end to a genuine token since it was made, read side by side.
+    /// All that can have put an end to a genuine token since it was made.
+    ///
+    /// The user is read before the session: the other way round, a session that was lifted above a new floor meanwhile would
+    /// seem to be below it.
     async fn standing(&self, token: &Genuine) -> Result<Standing, StoreError> {
-        let session = self.store.session(token.user_id, token.session_id);
         let user = self.store.user(token.user_id);
         let revoked = async {
             match token.jti() {
@@ -71,8 +73,8 @@ impl App {
                 None => Ok(false),
             }
         };
-        // Boxed: three futures of the SDK's are more than one should hold.
-        let (session, user, revoked) = Box::pin(async { tokio::try_join!(session, user, revoked) }).await?;
+        let (user, revoked) = tokio::try_join!(user, revoked)?;
+        let session = self.store.session(token.user_id, token.session_id).await?;
         Ok(Standing { session, user, revoked })
     }
 }
