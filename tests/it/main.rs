@@ -12,6 +12,7 @@ mod calls;
 mod client_contract;
 mod contract;
 mod cors;
+mod deployed;
 mod description;
 mod faults;
 mod flows;
