@@ -24,7 +24,7 @@ data "aws_region" "current" {}
 data "aws_caller_identity" "current" {}
 
 locals {
-  region  = data.aws_region.current.name
+  region  = data.aws_region.current.id
   account = data.aws_caller_identity.current.account_id
   api     = "arn:${data.aws_partition.current.partition}:execute-api:${local.region}:${local.account}:${var.rest_api_id}"
 }
