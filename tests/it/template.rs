@@ -21,13 +21,13 @@ use serde_json::{Map, Value, json};
 pub(crate) const TEMPLATE: &str = include_str!("../../template.yaml");
 
 /// A function: its resource, its manifest, and how it reads its variables at start.
-struct Function {
+pub(crate) struct Function {
     resource: &'static str,
     manifest: &'static str,
-    start: fn(&Variables<'_>) -> Result<(), ConfigError>,
+    pub(crate) start: fn(&Variables<'_>) -> Result<(), ConfigError>,
 }
 
-const FUNCTIONS: [Function; 7] = [
+pub(crate) const FUNCTIONS: [Function; 7] = [
     Function {
         resource: "Login",
         manifest: include_str!("../../functions/login/Cargo.toml"),
@@ -314,7 +314,7 @@ fn read_by(start: fn(&Variables<'_>) -> Result<(), ConfigError>) -> (BTreeSet<St
 }
 
 /// A value that is right, for variables without a default.
-fn sample(name: &str) -> Option<String> {
+pub(crate) fn sample(name: &str) -> Option<String> {
     let key = "A".repeat(43); // 32 bytes
     match name {
         "ISSUER" => Some("https://issuer.example".to_owned()),
