@@ -74,7 +74,7 @@ fn every_parameter_is_explained_and_stands_in_a_group() {
     }
 }
 
-/// As CloudFormation holds it against a value.
+/// As it is held against a value when a stack is deployed.
 fn pattern(parameter: &str) -> jsonschema::Validator {
     let parameter = &parse(TEMPLATE)["Parameters"][parameter];
     assert!(parameter["ConstraintDescription"].is_string());
