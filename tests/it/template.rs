@@ -21,13 +21,13 @@ use serde_json::{Map, Value, json};
 pub(crate) const TEMPLATE: &str = include_str!("../../template.yaml");
 
 /// A function: its resource, its manifest, and how it reads its variables at start.
-struct Function {
+pub(crate) struct Function {
     resource: &'static str,
     manifest: &'static str,
-    start: fn(&Variables<'_>) -> Result<(), ConfigError>,
+    pub(crate) start: fn(&Variables<'_>) -> Result<(), ConfigError>,
 }
 
-const FUNCTIONS: [Function; 7] = [
+pub(crate) const FUNCTIONS: [Function; 7] = [
     Function {
         resource: "Login",
         manifest: include_str!("../../functions/login/Cargo.toml"),
@@ -104,14 +104,14 @@ fn each_folder_of_functions_is_a_resource() {
 #[test]
 fn functions_get_the_variables_that_they_read() {
     let template = parse(TEMPLATE);
+    let everywhere = names(&template["Globals"]["Function"]["Environment"]["Variables"]);
+    assert_eq!(everywhere, ["DEPLOYMENT", "LOG_LEVEL"].map(str::to_owned).into(), "what the log reads");
     for function in FUNCTIONS {
         let name = function.resource;
-        let variables = &template["Resources"][name]["Properties"]["Environment"]["Variables"];
-        let set: BTreeSet<&str> = variables.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        let set = names(&template["Resources"][name]["Properties"]["Environment"]["Variables"]);
         let (read, required) = read_by(function.start);
-        let unread: Vec<_> = set.iter().filter(|&&variable| !read.contains(variable)).collect();
-        let missing: Vec<_> = required.iter().filter(|variable| !set.contains(variable.as_str())).collect();
-        assert!(unread.is_empty() && missing.is_empty(), "{name}: sets {unread:?} in vain, lacks {missing:?}");
+        assert_eq!(set, &read - &everywhere, "{name}");
+        assert!(required.is_subset(&set), "{name}");
     }
 }
 
@@ -129,6 +129,11 @@ fn defaults_are_those_of_the_code() {
     assert_eq!(given.access_ttl().unwrap(), none.access_ttl().unwrap());
     assert_eq!(given.default_client_id().unwrap(), none.default_client_id().unwrap());
     assert_eq!(given.journal_policy().unwrap(), none.journal_policy().unwrap());
+    let variables = &template["Resources"]["Authorizer"]["Properties"]["Environment"]["Variables"];
+    for (name, expected) in [("MAX_STALENESS_SECONDS", "15"), ("SOFT_STALENESS_SECONDS", "2")] {
+        let parameter = &template["Parameters"][variables[name]["Ref"].as_str().unwrap()];
+        assert_eq!(parameter["Default"].to_string(), expected, "{name}");
+    }
     assert_eq!(default("SIGNING_ALGORITHM").as_deref(), Some("RS256"));
     assert_eq!((default("ALLOWED_ORIGINS").as_deref(), default("COOKIE_MODE").as_deref()), (Some(""), Some("off")));
     RoutePolicy::parse(template["Parameters"]["RoutePolicy"]["Default"].as_str().unwrap()).unwrap();
@@ -178,6 +183,26 @@ fn the_table_is_granted_to_those_who_link_the_store() {
         let name = function.resource;
         let granted = references(&template["Resources"][name]["Properties"]["Policies"]).contains("Table");
         assert_eq!(granted, function.manifest.contains("auth-dynamodb"), "{name}");
+    }
+}
+
+/// Whoever takes it over can let himself in, and no more: make no token, and change nothing that others read.
+#[test]
+fn the_authorizer_and_discovery_read_and_hold_no_secret() {
+    let template = parse(TEMPLATE);
+    for name in ["Authorizer", "Discovery"] {
+        let function = &template["Resources"][name]["Properties"];
+        let statements = function["Policies"].as_array().into_iter().flatten();
+        let statements = statements.flat_map(|policy| policy["Statement"].as_array().unwrap());
+        for action in statements.flat_map(|statement| statement["Action"].as_array().unwrap()) {
+            assert!(["dynamodb:GetItem", "dynamodb:Query"].contains(&action.as_str().unwrap()), "{name}: {action}");
+        }
+        let secrets = ["SIGNING_KEY", "REFRESH_KEYS", "SECRET"];
+        let held: Vec<_> = names(&function["Environment"]["Variables"])
+            .into_iter()
+            .filter(|variable| secrets.iter().any(|secret| variable.contains(secret)))
+            .collect();
+        assert!(held.is_empty(), "{name}: {held:?}");
     }
 }
 
@@ -289,7 +314,7 @@ fn read_by(start: fn(&Variables<'_>) -> Result<(), ConfigError>) -> (BTreeSet<St
 }
 
 /// A value that is right, for variables without a default.
-fn sample(name: &str) -> Option<String> {
+pub(crate) fn sample(name: &str) -> Option<String> {
     let key = "A".repeat(43); // 32 bytes
     match name {
         "ISSUER" => Some("https://issuer.example".to_owned()),
@@ -309,6 +334,10 @@ pub(crate) fn functions(template: &Value) -> impl Iterator<Item = (&str, &Value)
 
 pub(crate) fn events(function: &Value) -> impl Iterator<Item = &Value> {
     function["Properties"]["Events"].as_object().into_iter().flatten().map(|(_, event)| &event["Properties"])
+}
+
+fn names(members: &Value) -> BTreeSet<String> {
+    members.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
 }
 
 /// The resources on cycles, and those that depend on them.
