@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::{Mutex, Once};
 
+use auth_log::settings::Settings;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use local::surface::{Attachment, Surface};
@@ -31,7 +32,8 @@ impl Write for Lines {
 pub(crate) fn capture() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        tracing::subscriber::set_global_default(auth_log::subscriber("tests", Level::TRACE, || Lines)).unwrap();
+        let settings = Settings { level: Level::TRACE, deployment: Some("tests".to_owned()), ..Settings::new("tests") };
+        tracing::subscriber::set_global_default(auth_log::subscriber(settings, || Lines)).unwrap();
     });
 }
 

@@ -116,6 +116,19 @@ pub enum Decision {
     Adopt,
 }
 
+impl Decision {
+    /// What log and metrics call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Rotate => "rotate",
+            Self::Repeat => "repeat",
+            Self::Fork => "fork",
+            Self::Adopt => "adopt",
+        }
+    }
+}
+
 /// Why a token was refused. The caller is told none of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -130,6 +143,18 @@ pub enum Refusal {
         /// How many generations it is behind the newest.
         behind: u32,
     },
+}
+
+impl Refusal {
+    /// What log and metrics call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Ended(_) => "ended",
+            Self::Expired => "expired",
+            Self::Replayed { .. } => "replayed",
+        }
+    }
 }
 
 /// One presented token on its way to an [`Outcome`].
