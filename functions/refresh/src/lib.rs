@@ -215,9 +215,9 @@ impl Refusal {
             // with an old token, and the browser has a newer one by now.
             Self::NoCookie => denied("no_cookie"),
             Self::NotOurs(_) => {
-                // No rotation has decided it, but it is a decision like theirs.
-                tracing::info!(event = "refresh_forged", decision = "unknown", Refreshes = 1);
-                denied("forged")
+                // No rotation was begun, but it is decided as one that finds no session.
+                tracing::info!(event = "refresh_denied", reason = "forged", decision = "unknown", Refreshes = 1);
+                invalid_grant()
             }
             Self::OtherClient => denied("other_client"),
             Self::Rotation(refusal) => denied(refusal.name()),
@@ -233,5 +233,9 @@ impl Refusal {
 
 fn denied(reason: &'static str) -> Response {
     tracing::info!(event = "refresh_denied", reason);
+    invalid_grant()
+}
+
+fn invalid_grant() -> Response {
     response::oauth_error(OAuthCode::InvalidGrant, "the refresh token is not valid")
 }

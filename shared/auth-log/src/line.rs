@@ -64,30 +64,28 @@ where
             }
         }
         event.record(&mut line);
-        let Fields(mut line) = line;
-        if self.is_said(event, &mut line, now) {
-            self.write(line);
+        let Fields(line) = line;
+        if let Some(text) = self.text(line, self.hearing.tells(event.metadata()), now) {
+            // One write, so that lines of several threads do not mix. A log that cannot be written has no one to tell.
+            let _ = self.writer.make_writer().write_all(text.as_bytes());
         }
     }
 }
 
 impl<W> JsonLines<W> {
-    /// Makes metrics of what the line counts, where there are any; says whether something is left of it.
-    fn is_said(&self, event: &Event<'_>, line: &mut Line, now: UnixTime) -> bool {
+    /// The line, if there is anything in it that is wanted.
+    fn text(&self, mut line: Line, tells: bool, now: UnixTime) -> Option<String> {
         let Some(deployment) = &self.settings.deployment else {
-            metric::strip(line);
-            return true;
+            metric::strip(&mut line);
+            return Some(format!("{}\n", Value::Object(line)));
         };
-        metric::embed(line, deployment, now, self.hearing.tells(event.metadata()))
-    }
-
-    fn write(&self, line: Line)
-    where
-        W: for<'a> MakeWriter<'a>,
-    {
-        // One write, so that lines of several threads do not mix. A log that cannot be written has no one to tell.
-        let line = format!("{}\n", Value::Object(line));
-        let _ = self.writer.make_writer().write_all(line.as_bytes());
+        let metadata = metric::embed(&mut line, deployment, now, tells);
+        let line = Value::Object(line).to_string();
+        match metadata {
+            // Every line has members, so one more is one more after its brace.
+            Some(metadata) => Some(format!("{{\"_aws\":{metadata},{}\n", line.strip_prefix('{')?)),
+            None => tells.then(|| line + "\n"),
+        }
     }
 }
 

@@ -102,13 +102,13 @@ fn a_line_that_counts_is_a_document_of_the_embedded_metric_format() {
     let expected = json!([
         {
             "Namespace": "Countersign",
-            "Dimensions": [base],
-            "Metrics": [{"Name": "Latency", "Unit": "Milliseconds"}, {"Name": "ColdStarts", "Unit": "Count"}],
+            "Dimensions": [base, ["deployment", "service", "reason"]],
+            "Metrics": [{"Name": "Denials", "Unit": "Count"}],
         },
         {
             "Namespace": "Countersign",
-            "Dimensions": [base, ["deployment", "service", "reason"]],
-            "Metrics": [{"Name": "Denials", "Unit": "Count"}],
+            "Dimensions": [base],
+            "Metrics": [{"Name": "Latency", "Unit": "Milliseconds"}, {"Name": "ColdStarts", "Unit": "Count"}],
         },
     ]);
     assert_eq!(line["_aws"], json!({"Timestamp": at, "CloudWatchMetrics": expected}));
