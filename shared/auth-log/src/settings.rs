@@ -82,7 +82,7 @@ mod tests {
             assert!(read(&[("DEPLOYMENT", good)]).is_ok(), "{good}");
         }
         let longer = "x".repeat(256);
-        for bad in [" ", "two words", "line\nbreak", "caf\u{e9}", longer.as_str()] {
+        for bad in ["two words", "tab\t", "line\nbreak", "caf\u{e9}", longer.as_str()] {
             let error = read(&[("DEPLOYMENT", bad)]).unwrap_err().to_string();
             assert!(
                 error.starts_with("DEPLOYMENT is not valid: expected 1 to 255 ") && !error.contains(bad),
