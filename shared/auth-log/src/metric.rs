@@ -1,5 +1,5 @@
-//! What is counted and measured, in `CloudWatch`'s embedded metric format: a line that has a member of a metric's name
-//! says in its member `_aws` what that is, and `CloudWatch` makes the metric of it.
+//! What is counted and measured, in CloudWatch's embedded metric format: a line that has a member of a metric's name
+//! says in its member `_aws` what that is, and CloudWatch makes the metric of it.
 //!
 //! A handler counts by giving one of its log lines a field of that name: `tracing::info!(event = "…", Allowed = 1)`. Such a
 //! line is written at any level; below the level that is wanted, without what it tells beyond.
@@ -181,7 +181,7 @@ impl Metric {
 }
 
 impl Unit {
-    /// As `CloudWatch` calls it.
+    /// As CloudWatch calls it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Count => "Count",
