@@ -10,7 +10,7 @@ use auth_core::id::{SessionId, UserId};
 use auth_core::rotation::{Write, Written};
 use auth_core::scope::Roles;
 use auth_core::session::{EndCause, Session};
-use auth_core::time::{Clock, UnixTime};
+use auth_core::time::{Clock, SystemClock, UnixTime};
 use auth_core::user::User;
 use auth_dynamodb::change::{Change, Changed, Others};
 use auth_dynamodb::error::StoreError;
@@ -376,7 +376,8 @@ async fn a_request_that_comes_too_late_ends_nothing_but_its_own_session() {
         let body = json!({"refresh_token": own.refresh, "sessions": sessions});
         for (age, status) in [(10_001, 503), (10_000, 204)] {
             let received_at = api.clock.now().before(Duration::from_millis(age));
-            let answer = serde_json::to_value(invoke(&app, &event("/logout", &body, received_at)).await).unwrap();
+            let answer =
+                serde_json::to_value(invoke(&app, &event("/logout", &body, received_at), &SystemClock).await).unwrap();
             assert_eq!(answer["statusCode"], status, "{sessions}, {age} ms old");
             let alive = if sessions == "others" { &other } else { &own };
             assert_eq!(lives(&api, alive).await, status == 503, "{sessions}, {age} ms old");
@@ -443,7 +444,7 @@ async fn the_session_that_stays_may_refresh_at_that_very_moment() {
         let clock: Arc<dyn Clock> = Arc::clone(&api.clock) as _;
         let app = refresh::App::new(config, table, clock, Arc::new(OsEntropy));
         let body = json!({"refresh_token": own.refresh});
-        let answer = serde_json::to_value(invoke(&app, &event("/refresh", &body, now)).await).unwrap();
+        let answer = serde_json::to_value(invoke(&app, &event("/refresh", &body, now), &SystemClock).await).unwrap();
         assert_eq!(answer["statusCode"], status, "{how}");
     }
 }

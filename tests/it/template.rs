@@ -10,6 +10,7 @@ use auth_core::config::{ConfigError, Variables, environment};
 use auth_core::policy::REQUEST_LIFE;
 use auth_dynamodb::store::Store;
 use auth_http::browser::Browsers;
+use auth_log::settings::Settings;
 use authorizer::policy::RoutePolicy;
 use dynoxide::Database;
 use dynoxide::actions::describe_table::DescribeTableRequest;
@@ -113,6 +114,19 @@ fn functions_get_the_variables_that_they_read() {
         assert_eq!(set, &read - &everywhere, "{name}");
         assert!(required.is_subset(&set), "{name}");
     }
+}
+
+/// Lambda drops lines below its own level, those with metrics among them (its guide, log-level filtering).
+#[test]
+fn every_function_gets_the_variables_of_its_log_and_lambda_keeps_all_lines() {
+    let globals = &parse(TEMPLATE)["Globals"]["Function"];
+    let (read, required) = read_by(|variables| Settings::from_variables("login", variables).map(drop));
+    let ours: BTreeSet<&str> = read.iter().map(String::as_str).filter(|name| !name.starts_with("AWS_")).collect();
+    let variables = &globals["Environment"]["Variables"];
+    let set: BTreeSet<&str> = variables.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!((set, required), (ours, BTreeSet::new()));
+    assert_eq!(variables["DEPLOYMENT"], json!({"Ref": "AWS::StackName"}));
+    assert_eq!(globals["LoggingConfig"]["ApplicationLogLevel"], "TRACE");
 }
 
 #[test]

@@ -84,7 +84,10 @@ fn log(judged: &Result<Active, Inactive>, client: &Client) {
     let client_id = client.id.as_str();
     match judged {
         Ok(_) => tracing::info!(event = "introspected", active = true, client_id),
-        Err(reason) => tracing::info!(event = "introspected", active = false, %reason, client_id),
+        Err(inactive) => {
+            let reason = inactive.reason();
+            tracing::info!(event = "introspected", active = false, reason, detail = %inactive, client_id);
+        }
     }
 }
 

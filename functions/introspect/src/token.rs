@@ -38,28 +38,28 @@ pub(crate) struct Standing {
 /// Why a token is not good. For the log: the caller is told none of it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Inactive {
-    #[error("access_token_rejected: {0:?}")]
+    #[error("access token: {0}")]
     Rejected(Rejection),
-    #[error("refresh_token_unknown")]
+    #[error("not a refresh token made by this server")]
     Forged,
     /// Of another issuer under our name and keys: its `sub` or `sid` is no identifier of ours.
-    #[error("access_token_foreign")]
+    #[error("not of a session of ours")]
     Foreign,
-    #[error("session_unknown")]
+    #[error("the session is gone")]
     NoSession,
-    #[error("session_ended: {0:?}")]
+    #[error("the session has ended: {}", .0.name())]
     Ended(EndCause),
-    #[error("session_expired")]
+    #[error("the session has expired")]
     Expired,
-    #[error("refresh_token_replayed: {behind} generations behind")]
+    #[error("the session went on without it, by {behind} generations")]
     Replayed { behind: u32 },
-    #[error("user_unknown")]
+    #[error("the user is gone")]
     NoUser,
-    #[error("user_denied: {0:?}")]
+    #[error("{0}")]
     Denied(Denial),
-    #[error("access_token_outdated")]
+    #[error("the user has changed since")]
     Outdated,
-    #[error("access_token_revoked")]
+    #[error("the access token was revoked")]
     Revoked,
 }
 
@@ -70,6 +70,25 @@ impl From<rotation::Refusal> for Inactive {
             rotation::Refusal::Ended(cause) => Self::Ended(cause),
             rotation::Refusal::Expired => Self::Expired,
             rotation::Refusal::Replayed { behind } => Self::Replayed { behind },
+        }
+    }
+}
+
+impl Inactive {
+    /// What the log calls it.
+    pub(crate) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejection) => rejection.reason(),
+            Self::Forged => "forged",
+            Self::Foreign => "foreign",
+            Self::NoSession => "session_unknown",
+            Self::Ended(_) => "session_ended",
+            Self::Expired => "session_expired",
+            Self::Replayed { .. } => "replayed",
+            Self::NoUser => "user_unknown",
+            Self::Denied(denial) => denial.reason(),
+            Self::Outdated => "user_changed",
+            Self::Revoked => "token_revoked",
         }
     }
 }

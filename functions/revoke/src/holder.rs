@@ -63,6 +63,32 @@ impl From<Refusal> for Unfit {
     }
 }
 
+impl NoAccess {
+    /// What the log calls it.
+    pub(crate) const fn reason(&self) -> &'static str {
+        match self {
+            Self::NotBearer(_) => "malformed",
+            Self::Rejected(rejection) => rejection.reason(),
+            Self::Foreign => "foreign",
+            Self::Stale(unfit) => unfit.reason(),
+        }
+    }
+}
+
+impl Unfit {
+    /// What the log calls it.
+    pub(crate) const fn reason(&self) -> &'static str {
+        match self {
+            Self::UnknownUser => "user_unknown",
+            Self::Over => "session_over",
+            Self::Replayed => "replayed",
+            Self::Stale => "user_changed",
+            Self::Revoked => "token_revoked",
+            Self::Denied(denial) => denial.reason(),
+        }
+    }
+}
+
 impl Holder {
     pub(crate) fn of_refresh_token(presented: Presented) -> Self {
         let (user_id, session_id) = (presented.user_id(), presented.session_id());

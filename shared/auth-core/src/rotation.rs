@@ -116,6 +116,19 @@ pub enum Decision {
     Adopt,
 }
 
+impl Decision {
+    /// What log and metrics call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Rotate => "rotate",
+            Self::Repeat => "repeat",
+            Self::Fork => "fork",
+            Self::Adopt => "adopt",
+        }
+    }
+}
+
 /// Why a token was refused. The caller is told none of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -145,6 +158,18 @@ pub fn check(session: &Session, presented: &Presented, now: UnixTime) -> Result<
         Judgement::Replayed { behind } => Err(Refusal::Replayed { behind }),
         Judgement::Ended(cause) => Err(Refusal::Ended(cause)),
         Judgement::Expired => Err(Refusal::Expired),
+    }
+}
+
+impl Refusal {
+    /// What log and metrics call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Ended(_) => "ended",
+            Self::Expired => "expired",
+            Self::Replayed { .. } => "replayed",
+        }
     }
 }
 

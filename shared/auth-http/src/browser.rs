@@ -177,9 +177,19 @@ impl Cookies {
 }
 
 impl BrowserRefused {
+    /// What the log calls it.
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Origin => "origin",
+            Self::Unmarked => "unmarked",
+            Self::NoOrigin => "no_origin",
+            Self::Route => "route",
+        }
+    }
+
     /// 403 with problem details. Without an OAuth error code: clients take those as the end of the session.
     pub fn into_response(self) -> Response {
-        tracing::warn!(event = "browser_refused", reason = %self);
+        tracing::warn!(event = "browser_refused", reason = self.reason());
         response::forbidden(&self.to_string())
     }
 }

@@ -86,7 +86,7 @@ impl Ground {
         let access = (self.issuer.mint(&user, &session, &session.scope, jti, now).unwrap().text, jti);
         let (password, client_secret) = (self.password.clone(), self.client_secret.clone());
         let presented = first.to_string();
-        let world = World { password, client_secret, session, presented, access, bystanders, user };
+        let world = World { user, password, session, presented, access, client_secret, bystanders };
         for session in [&world.session].into_iter().chain(&world.bystanders) {
             self.store.create_session(session).await.unwrap();
         }
