@@ -31,6 +31,9 @@ const SURFACES: [Surface; 6] = [
 /// Where a secret goes in a text.
 const SPOT: char = '§';
 
+/// How the secrets begin that are handed out.
+const STEM: &str = "SeKrEt";
+
 const JSON: (&str, &str) = ("content-type", "application/json");
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
@@ -67,7 +70,7 @@ impl Planter {
 
     /// Letters and digits alone, so that it looks the same in a header field, a form, JSON and a URL.
     fn secret(&mut self) -> String {
-        let secret = format!("SeKrEt{:04}pLaNtEd", self.planted.len());
+        let secret = format!("{STEM}{:04}pLaNtEd", self.planted.len());
         self.planted.push(secret.clone());
         secret
     }
@@ -78,9 +81,11 @@ impl Planter {
         secret
     }
 
-    /// What would be found in a log.
-    fn found<'a>(&'a self, log: &'a str) -> Vec<&'a str> {
-        self.planted.iter().map(String::as_str).filter(|secret| log.contains(secret)).collect()
+    /// What is found in a log. (Logs are long and secrets many, but most of them have one stem.)
+    fn found(&self, log: &str) -> Vec<&str> {
+        let has_stem = log.contains(STEM);
+        let planted = self.planted.iter().map(String::as_str);
+        planted.filter(|secret| (has_stem || !secret.starts_with(STEM)) && log.contains(secret)).collect()
     }
 
     /// A token of our form, which holds a secret where the claims are.
@@ -196,7 +201,7 @@ impl Asking<'_> {
         self.status(200, "GET", "/me?access_token=§", &[good], "").await;
         self.status(404, "DELETE", "/sessions/§", &[good], "§").await;
         let (status, list) = self.send("GET", "/sessions?cursor=§", &[good], "").await;
-        assert!(status == 200 && list.contains("SeKrEt"), "the device is there: it was taken, and is not logged");
+        assert!(status == 200 && list.contains(STEM), "the device is there: it was taken, and is not logged");
         let jwt = format!("Bearer {}", self.planter.jwt());
         let basic = self.planter.basic("demo:§");
         let list = format!("{bearer},Bearer §");
@@ -278,9 +283,9 @@ async fn nothing_that_was_planted_reaches_a_line() {
         assert_eq!(planter.found(&text), Vec::<&str>::new(), "{surface:?}");
         let metrics: Vec<_> = lines.iter().flat_map(points).collect();
         assert!(metrics.len() > sent && planter.found(&format!("{metrics:?}")).is_empty(), "{surface:?}");
-        // What threads of their own say, such as those that hash.
-        assert_eq!(planter.found(&crate::log::all()), Vec::<&str>::new(), "{surface:?}");
     }
+    // What threads of their own say, such as those that hash.
+    assert_eq!(planter.found(&crate::log::all()), Vec::<&str>::new());
 }
 
 /// A function that tells its log what it is sent.
