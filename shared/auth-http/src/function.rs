@@ -39,7 +39,7 @@ pub async fn run<F: Function>(
         Err(error) => Err(error),
     };
     match built {
-        Ok(function) => serve(service, &function).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
+        Ok(function) => serve(service, &function, is_sam_local(&variables)).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
         Err(error) => {
             tracing::error!(event = "not_started", "{error}");
             ExitCode::FAILURE
@@ -47,13 +47,28 @@ pub async fn run<F: Function>(
     }
 }
 
-async fn serve(service: &'static str, function: &impl Function) -> Result<(), Error> {
+/// Whether SAM's local gateway sends the events.
+fn is_sam_local(variables: &Variables<'_>) -> bool {
+    variables.optional("AWS_SAM_LOCAL").as_deref() == Some("true")
+}
+
+async fn serve(service: &'static str, function: &impl Function, is_sam_local: bool) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let LambdaEvent { payload, context } = event;
+        let LambdaEvent { mut payload, context } = event;
+        if is_sam_local {
+            forget_instant(&mut payload);
+        }
         let span = invocation::span(service, &context.request_id, context.xray_trace_id.as_deref());
         Ok::<_, Error>(invoke(function, &payload, &SystemClock).instrument(span).await)
     }))
     .await
+}
+
+/// SAM's local gateway stamps every request with the instant of its own start: soon, all of them would be too old.
+fn forget_instant(event: &mut Value) {
+    if let Some(Value::Object(context)) = event.get_mut("requestContext") {
+        context.remove("requestTimeEpoch");
+    }
 }
 
 /// Answers one event of a REST API's proxy integration; `clock` says how long it took.
