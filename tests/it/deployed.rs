@@ -203,6 +203,26 @@ async fn after_a_logout_from_a_stack_its_token_is_refused_within_the_bound() {
     println!("a logout was seen after {:.1?}", Deployed::given().await.sign_out().await);
 }
 
+/// The examples: gateways of somebody else's, to which the authorizer is attached.
+#[tokio::test]
+#[ignore = "needs what tests/real/deploy/run sets up"]
+async fn own_gateways_let_in_and_refuse() {
+    let api = Deployed::given().await;
+    let ([access, refresh], [narrow, _]) = (api.sign_in(&api.member).await, api.sign_in(&api.guest).await);
+    for kind in ["REST_TOKEN", "REST_REQUEST", "HTTP_API"] {
+        let at = async |access: Option<&str>| {
+            let request = access.into_iter().fold(api.client.get(given(kind)), reqwest::RequestBuilder::bearer_auth);
+            request.send().await.unwrap().status()
+        };
+        let refusals = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
+        assert!(!refusals.contains(&at(Some(&access)).await), "{kind}");
+        assert_eq!(at(Some(&narrow)).await, StatusCode::FORBIDDEN, "{kind}");
+        for refused in [None, Some("a.b.c"), Some(&refresh)] {
+            assert_eq!(at(refused).await, StatusCode::UNAUTHORIZED, "{kind}: {refused:?}");
+        }
+    }
+}
+
 #[tokio::test]
 #[ignore = "needs what tests/real/sam-local/run sets up"]
 async fn sam_local_answers_as_the_stack_does() {

@@ -39,7 +39,9 @@ pub async fn run<F: Function>(
         Err(error) => Err(error),
     };
     match built {
-        Ok(function) => serve(service, &function, is_sam_local(&variables)).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
+        Ok(function) => {
+            serve(service, &function, is_sam_local(&variables)).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+        }
         Err(error) => {
             tracing::error!(event = "not_started", "{error}");
             ExitCode::FAILURE
