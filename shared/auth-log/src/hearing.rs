@@ -37,6 +37,8 @@ impl Hearing {
             .with_default(LevelFilter::WARN)
             // The embedded engine warns of every refused condition, which is an everyday answer.
             .with_target("dynoxide", LevelFilter::ERROR)
+            // Says each 401 of the authorizer's again, as an error. Panics are told on standard error in any case.
+            .with_target("lambda_runtime::layers::panic", LevelFilter::OFF)
             .with_targets(ours);
         let counting = OURS.into_iter().filter(|_| metrics).map(|target| (target, LevelFilter::TRACE));
         Self { told, counted: Targets::new().with_targets(counting) }

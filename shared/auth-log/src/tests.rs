@@ -78,6 +78,7 @@ fn others_are_heard_from_warn_on_at_any_level() {
         tracing::trace!(target: "lambda_runtime", body = "a password", "raw event");
         tracing::debug!(target: "aws_smithy_runtime", Latency = 1.0, "request");
         tracing::warn!(target: "aws_smithy_runtime", "heard");
+        tracing::error!(target: "lambda_runtime::layers::panic", "a 401 of the authorizer");
         tracing::trace!(target: "refresh", "heard");
     });
     assert_eq!(lines.iter().map(|line| line["message"].as_str().unwrap()).collect::<Vec<_>>(), ["heard", "heard"]);
