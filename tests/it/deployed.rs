@@ -251,7 +251,8 @@ impl SamLocal {
         std::fs::write(&file, json!({"Parameters": variables}).to_string()).unwrap();
         let log = File::create(bench.logs.join("sam.log")).unwrap();
         let process = Command::new("sam")
-            .args(["local", "start-api", "--skip-pull-image", "--warm-containers", "EAGER", "--host", "127.0.0.1"])
+            .args(["local", "start-api", "--warm-containers", "EAGER", "--host", "127.0.0.1"])
+            .args(environment("SKIP_PULL"))
             .args(["--add-host", "host.docker.internal:host-gateway", "--port", &address.port().to_string()])
             .args(["--template", &given("TEMPLATE"), "--env-vars"])
             .arg(&file)
