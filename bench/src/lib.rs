@@ -1,1 +1,3 @@
-//! No code of its own: see `benches`.
+//! What it costs. What is measured is in `benches`; what is only reckoned, here.
+
+pub mod scale;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use auth_core::config::Variables;
 use auth_core::entropy::OsEntropy;
-use auth_core::time::ManualClock;
+use auth_core::time::{ManualClock, SystemClock};
 use auth_dynamodb::store::Store;
 use auth_http::function::invoke;
 use reqwest::Method;
@@ -387,7 +387,7 @@ async fn cookies_live_under_the_stage() {
             "headers": {"content-type": "application/json", "origin": APP, "countersign-client": "browser"},
             "body": json!({"username": "demo", "password": api.password}).to_string(),
         });
-        let answer: Value = serde_json::to_value(invoke(&app, &event).await).unwrap();
+        let answer: Value = serde_json::to_value(invoke(&app, &event, &SystemClock).await).unwrap();
         assert_eq!(answer["statusCode"], 200, "{path}: {answer}");
         let cookies = answer["multiValueHeaders"]["set-cookie"].as_array().unwrap();
         let paths: Vec<_> = cookies.iter().map(|cookie| cookie.as_str().unwrap().split("; ").nth(1).unwrap()).collect();

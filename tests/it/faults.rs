@@ -5,7 +5,7 @@ use std::sync::Arc;
 use auth_core::config::Variables;
 use auth_core::entropy::OsEntropy;
 use auth_core::policy::REQUEST_LIFE;
-use auth_core::time::{Clock, ManualClock};
+use auth_core::time::{Clock, ManualClock, SystemClock};
 use auth_dynamodb::store::Store;
 use serde_json::{Value, json};
 
@@ -167,7 +167,8 @@ async fn a_request_older_than_its_life_writes_nothing() {
             "resource": "/refresh", "httpMethod": "POST", "headers": {"content-type": "application/json"},
             "body": json!({"refresh_token": token}).to_string(), "requestContext": {"requestTimeEpoch": now - age},
         });
-        let answer: Value = serde_json::to_value(auth_http::function::invoke(&app, &event).await).unwrap();
+        let answer: Value =
+            serde_json::to_value(auth_http::function::invoke(&app, &event, &SystemClock).await).unwrap();
         assert_eq!(answer["statusCode"], status, "{age} ms old");
         let wrote = wire.operations().contains(&"UpdateItem".to_owned());
         assert_eq!(wrote, status == 200, "{age} ms old");

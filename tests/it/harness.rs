@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use auth_core::config::environment;
 use auth_core::entropy::{Entropy, OsEntropy};
-use auth_core::id::UserId;
+use auth_core::id::{SessionId, UserId};
 use auth_core::time::{ManualClock, UnixTime};
+use auth_core::user::User;
 use auth_dynamodb::store::Store;
 use local::clock::LocalClock;
 use local::stack::{DEMO_CLIENT, DEMO_USER, Options, Stack};
@@ -209,6 +210,19 @@ impl Api {
     pub(crate) async fn introspect(&self, token: &str) -> Answer {
         let secret = &self.client_secret;
         self.form("/oauth/introspect", &format!("client_id={DEMO_CLIENT}&client_secret={secret}&token={token}")).await
+    }
+
+    /// The session of an access token that is still good.
+    pub(crate) async fn session_of(&self, access: &str) -> (UserId, SessionId) {
+        let me = self.me(access).await.json();
+        let (sub, sid) = (UserId::parse(me["sub"].as_str().unwrap()), SessionId::parse(me["sid"].as_str().unwrap()));
+        (sub.unwrap(), sid.unwrap())
+    }
+
+    /// The user behind an access token that is still good.
+    pub(crate) async fn user_of(&self, access: &str) -> User {
+        let (user_id, _) = self.session_of(access).await;
+        self.store.user(user_id).await.unwrap().unwrap()
     }
 
     /// Refreshes as a client does that has waited long enough.

@@ -1,5 +1,6 @@
 //! What a client is told of a token, and what nobody is told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::client::{Client, ClientId, ClientSecret};
@@ -7,6 +8,7 @@ use auth_core::entropy::OsEntropy;
 use auth_core::id::UserId;
 use auth_core::scope::{Roles, Scope};
 use auth_core::session::EndCause;
+use auth_core::time::Clock as _;
 use auth_core::user::{Status, User};
 use auth_dynamodb::change::Change;
 use auth_dynamodb::client::Creation;
@@ -15,7 +17,8 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Api, RESTED, SECOND, START, Tokens, WEEK};
+use crate::harness::{Answer, Api, RESTED, SECOND, START, Tokens, WEEK, engine};
+use crate::wire::{Fault, Hold, Wire};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const INACTIVE: &str = r#"{"active":false}"#;
@@ -192,6 +195,27 @@ async fn asking_about_a_refresh_token_does_not_use_it() {
     assert_inactive(&api, &first, "two before").await;
     assert_active(&api, &third, "no alarm was raised").await;
     assert_eq!(api.refresh(&third).await.status, 200);
+}
+
+/// All other sessions are ended while somebody asks about the one that stays.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_session_that_stays_is_active_at_every_moment() {
+    for read in 0..3 {
+        let wire = Wire::to(engine().await).await;
+        let api = Arc::new(Api::start_on(wire.endpoint.clone(), &[]).await);
+        let tokens = api.login().await;
+        let (user, (_, sid)) = (api.user_of(&tokens.access).await, api.session_of(&tokens.access).await);
+        let hold = Arc::new(Hold::default());
+        wire.plan("GetItem", vec![Fault::None; read].into_iter().chain([Fault::Held(Arc::clone(&hold))]));
+        let under_way = tokio::spawn({
+            let (api, token) = (Arc::clone(&api), tokens.refresh.clone());
+            async move { api.introspect(&token).await }
+        });
+        hold.reached.notified().await;
+        api.store.end_other_sessions(&user, sid, api.clock.now()).await.unwrap();
+        hold.let_go.notify_one();
+        assert_eq!(under_way.await.unwrap().json()["active"], true, "before read {read}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

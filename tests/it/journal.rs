@@ -4,13 +4,13 @@ use std::num::{NonZeroU8, NonZeroU16};
 use std::time::Duration;
 
 use auth_core::journal::{Entry, JournalPolicy, Revocation};
-use auth_core::rotation::Written;
 use auth_core::scope::Roles;
 use auth_core::session::{End, EndCause};
 use auth_core::time::UnixTime;
 use auth_core::user::User;
 use auth_dynamodb::change::{Change, Changed};
 use auth_dynamodb::deletion::Deletion;
+use auth_dynamodb::session::Ending;
 use auth_dynamodb::store::Store;
 
 use crate::contract::session;
@@ -62,7 +62,7 @@ async fn an_end_is_told_once() {
     let session = session();
     let end = End { cause: EndCause::Logout, at: START };
     let at = START + 3 * SECOND;
-    assert_eq!(store.end_session(session.user_id, session.id, &end, at).await.unwrap(), Written::Refused(None));
+    assert_eq!(store.end_session(session.user_id, session.id, &end, at).await.unwrap(), Ending::Refused(None));
     assert_eq!(told(&store).await, [], "of a session that there is not, nothing");
     store.create_session(&session).await.unwrap();
     for n in 0..5 {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::{Mutex, Once};
 
+use auth_log::settings::Settings;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use local::surface::{Attachment, Surface};
@@ -11,6 +12,7 @@ use serde_json::json;
 use tracing::Level;
 
 use crate::browser::Browser;
+use crate::emf::points;
 use crate::harness::{Api, HANDSHAKE, RESTED, Tokens, engine};
 
 static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
@@ -31,8 +33,14 @@ impl Write for Lines {
 pub(crate) fn capture() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        tracing::subscriber::set_global_default(auth_log::subscriber("tests", Level::TRACE, || Lines)).unwrap();
+        let settings = Settings { level: Level::TRACE, deployment: Some("tests".to_owned()), ..Settings::new("tests") };
+        tracing::subscriber::set_global_default(auth_log::subscriber(settings, || Lines)).unwrap();
     });
+}
+
+/// What all tests have said so far, but for those that listen by themselves.
+pub(crate) fn all() -> String {
+    String::from_utf8(LINES.lock().unwrap().clone()).unwrap()
 }
 
 /// A token in a URL, let in and refused; a session that is displaced.
@@ -71,7 +79,7 @@ async fn no_secret_reaches_the_log() {
 
     let (in_cookies, cookie) = cookie_session().await;
 
-    let log = String::from_utf8(LINES.lock().unwrap().clone()).unwrap();
+    let log = all();
     assert!(log.contains("refresh_replayed") && log.contains("login_ok"), "the log was listened to");
     assert!(log.contains("browser_refused") && log.contains("logout"), "to browsers, too");
     assert!(log.contains("introspected") && log.contains("client_refused"), "to clients, too");
@@ -89,9 +97,13 @@ async fn no_secret_reaches_the_log() {
     for secret in secrets {
         assert!(!log.contains(&secret), "the log holds {secret}");
     }
+    let mut measured = 0;
     for line in log.lines() {
-        assert!(serde_json::from_str::<serde_json::Value>(line).is_ok_and(|line| line.is_object()), "{line}");
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        measured += points(&line).len();
+        assert!(line.is_object(), "{line}");
     }
+    assert!(measured > 20, "documents of the embedded metric format are among them");
 }
 
 /// A client asks about tokens, by its secret in both places and by another.

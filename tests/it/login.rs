@@ -1,11 +1,13 @@
 //! Signing in: what is told apart, what is not, and what too many failures cost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::entropy::OsEntropy;
 use auth_core::id::UserId;
 use auth_core::login::LoginName;
 use auth_core::scope::{Roles, Scope};
+use auth_core::time::Clock as _;
 use auth_core::user::{Status, User};
 use auth_dynamodb::change::Changed;
 use auth_dynamodb::user::Creation;
@@ -14,7 +16,8 @@ use auth_password::password::Password;
 use serde_json::json;
 
 use crate::harness::{Answer, Api, SECOND, START, engine};
-use crate::wire::{Fault, Wire};
+use crate::revocation::SEEN;
+use crate::wire::{Fault, Hold, Wire};
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -83,6 +86,35 @@ async fn a_new_password_ends_every_session_and_begins_new_ones() {
     assert!(login(&api, "alice", PASSWORD).await.is_invalid_grant());
     let session = login(&api, "alice", "another password").await.tokens();
     assert_eq!(api.refresh(&session.refresh).await.status, 200);
+}
+
+/// The password changes while a login is under way that has read the hash of before: what that hash stands for is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_by_the_old_hash_begins_nothing_that_lives() {
+    for call in ["GetItem", "PutItem"] {
+        let wire = Wire::to(engine().await).await;
+        let api = Arc::new(Api::start_on(wire.endpoint.clone(), &[]).await);
+        let user = api.user_of(&api.login().await.access).await;
+        let hold = Arc::new(Hold::default());
+        wire.plan(call, [Fault::Held(Arc::clone(&hold))]);
+        let under_way = tokio::spawn({
+            let api = Arc::clone(&api);
+            async move { api.sign_in(&api.password).await }
+        });
+        hold.reached.notified().await;
+        let changed = api.store.set_password(&user, "another hash", api.clock.now()).await.unwrap();
+        assert!(matches!(changed, Changed::Done(_)), "{call}: {changed:?}");
+        hold.let_go.notify_one();
+        let answer = under_way.await.unwrap();
+        if answer.status == 200 {
+            let tokens = answer.tokens();
+            assert!(api.refresh(&tokens.refresh).await.is_invalid_grant(), "{call} held");
+            api.wait(SEEN);
+            assert_eq!(api.me(&tokens.access).await.status, 401, "{call} held");
+        } else {
+            assert!(answer.is_invalid_grant(), "{call} held: {answer:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

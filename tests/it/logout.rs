@@ -10,7 +10,7 @@ use auth_core::id::{SessionId, UserId};
 use auth_core::rotation::{Write, Written};
 use auth_core::scope::Roles;
 use auth_core::session::{EndCause, Session};
-use auth_core::time::{Clock, UnixTime};
+use auth_core::time::{Clock, SystemClock, UnixTime};
 use auth_core::user::User;
 use auth_dynamodb::change::{Change, Changed, Others};
 use auth_dynamodb::error::StoreError;
@@ -48,13 +48,6 @@ async fn lives(api: &Api, tokens: &Tokens) -> bool {
     answer.status == 200
 }
 
-/// The session of an access token that is still good.
-async fn session_of(api: &Api, access: &str) -> (UserId, SessionId) {
-    let me = api.me(access).await.json();
-    let (sub, sid) = (UserId::parse(me["sub"].as_str().unwrap()), SessionId::parse(me["sid"].as_str().unwrap()));
-    (sub.unwrap(), sid.unwrap())
-}
-
 /// What ended a session, by the table.
 async fn cause(api: &Api, (sub, sid): (UserId, SessionId)) -> Option<EndCause> {
     let session = api.store.session(sub, sid).await.unwrap().unwrap();
@@ -86,7 +79,7 @@ async fn every_genuine_token_of_a_session_ends_it() {
         let third = api.rotate(&second.refresh).await;
         api.wait(RESTED);
         let newest = third.clone();
-        let session = session_of(&api, &newest.access).await;
+        let session = api.session_of(&newest.access).await;
         assert_eq!(cause(&api, session).await, None);
         assert_eq!(api.logout(&[first, second, third][old].refresh).await.status, 204, "generation {old}");
         assert!(api.refresh(&newest.refresh).await.is_invalid_grant(), "generation {old}");
@@ -117,7 +110,7 @@ async fn a_logout_hides_no_replay() {
     let first = api.login().await.refresh;
     let second = api.rotate(&first).await.refresh;
     let third = api.rotate(&second).await;
-    let session = session_of(&api, &third.access).await;
+    let session = api.session_of(&third.access).await;
     api.wait(RESTED);
     assert!(api.refresh(&first).await.is_invalid_grant());
     assert_eq!(api.logout(&third.refresh).await.status, 204);
@@ -209,7 +202,7 @@ async fn an_old_refresh_token_ends_no_other_session() {
                 "replaced" => {
                     let second = api.rotate(&first.refresh).await;
                     let third = api.rotate(&second.refresh).await;
-                    own = Some(session_of(&api, &third.access).await);
+                    own = Some(api.session_of(&third.access).await);
                     cause_of_own = Some(if sessions == "all" { EndCause::Logout } else { EndCause::Replay });
                 }
                 "signed out" => assert_eq!(api.logout(&first.refresh).await.status, 204),
@@ -243,7 +236,7 @@ async fn an_access_token_that_is_not_good_is_a_401_and_ends_nothing() {
     for how in ["forged", "expired", "signed out", "revoked", "of before a change"] {
         let api = Api::start().await;
         let (first, other) = (api.login().await, api.login().await);
-        let (user_id, _) = session_of(&api, &first.access).await;
+        let (user_id, _) = api.session_of(&first.access).await;
         let mut access = first.access.clone();
         match how {
             "forged" => access.push('A'),
@@ -383,7 +376,8 @@ async fn a_request_that_comes_too_late_ends_nothing_but_its_own_session() {
         let body = json!({"refresh_token": own.refresh, "sessions": sessions});
         for (age, status) in [(10_001, 503), (10_000, 204)] {
             let received_at = api.clock.now().before(Duration::from_millis(age));
-            let answer = serde_json::to_value(invoke(&app, &event("/logout", &body, received_at)).await).unwrap();
+            let answer =
+                serde_json::to_value(invoke(&app, &event("/logout", &body, received_at), &SystemClock).await).unwrap();
             assert_eq!(answer["statusCode"], status, "{sessions}, {age} ms old");
             let alive = if sessions == "others" { &other } else { &own };
             assert_eq!(lives(&api, alive).await, status == 503, "{sessions}, {age} ms old");
@@ -439,8 +433,8 @@ async fn the_session_that_stays_may_refresh_at_that_very_moment() {
         let api = Api::start().await;
         let (own, other) = (api.login().await, api.login().await);
         let keep = match how {
-            "this one stays" => Some(session_of(&api, &own.access).await.1),
-            "another stays" => Some(session_of(&api, &other.access).await.1),
+            "this one stays" => Some(api.session_of(&own.access).await.1),
+            "another stays" => Some(api.session_of(&other.access).await.1),
             _ => None,
         };
         api.wait(RESTED);
@@ -450,7 +444,7 @@ async fn the_session_that_stays_may_refresh_at_that_very_moment() {
         let clock: Arc<dyn Clock> = Arc::clone(&api.clock) as _;
         let app = refresh::App::new(config, table, clock, Arc::new(OsEntropy));
         let body = json!({"refresh_token": own.refresh});
-        let answer = serde_json::to_value(invoke(&app, &event("/refresh", &body, now)).await).unwrap();
+        let answer = serde_json::to_value(invoke(&app, &event("/refresh", &body, now), &SystemClock).await).unwrap();
         assert_eq!(answer["statusCode"], status, "{how}");
     }
 }

@@ -4,10 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::id::UserId;
 use auth_core::scope::{Roles, Scope};
 use auth_core::time::Clock as _;
-use auth_core::user::{Status, User};
+use auth_core::user::Status;
 use auth_dynamodb::change::{Change, Changed};
 use reqwest::Method;
 
@@ -15,16 +14,10 @@ use crate::harness::{Answer, Api, SECOND, engine};
 use crate::wire::{Call, Fault, Wire};
 
 /// The default of `MAX_STALENESS_SECONDS`, and a moment more.
-const SEEN: Duration = Duration::from_millis(15_001);
-
-/// The user behind an access token that is still good.
-async fn user(api: &Api, access: &str) -> User {
-    let me = api.me(access).await.json();
-    api.store.user(UserId::parse(me["sub"].as_str().unwrap()).unwrap()).await.unwrap().unwrap()
-}
+pub(crate) const SEEN: Duration = Duration::from_millis(15_001);
 
 async fn change(api: &Api, access: &str, change: Change) {
-    let user = user(api, access).await;
+    let user = api.user_of(access).await;
     let changed = api.store.change_user(&user, change, api.clock.now()).await.unwrap();
     assert!(matches!(changed, Changed::Done(_)), "{changed:?}");
 }
@@ -83,7 +76,7 @@ async fn a_change_of_rights_is_seen_and_logs_nobody_out() {
         assert_eq!(me.status, 200, "{name}: one 401, one refresh");
         api.wait(SEEN);
         assert_eq!(api.me(&refreshed.access).await.status, 200, "{name}: and no more");
-        let user = user(&api, &refreshed.access).await;
+        let user = api.user_of(&refreshed.access).await;
         assert_eq!(me.json()["roles"].as_array().map(Vec::len), Some(user.roles.iter().count()), "{name}");
     }
 }
@@ -93,7 +86,7 @@ async fn a_user_who_is_disabled_or_revoked_is_out_within_the_bound() {
     for how in ["disabled", "all sessions", "password", "deleted"] {
         let api = Api::start().await;
         let tokens = api.login().await;
-        let user = user(&api, &tokens.access).await;
+        let user = api.user_of(&tokens.access).await;
         let now = api.clock.now();
         match how {
             "disabled" => drop(api.store.change_user(&user, Change::Status(Status::Disabled), now).await.unwrap()),

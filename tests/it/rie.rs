@@ -172,7 +172,7 @@ pub(crate) struct Bench {
     pub(crate) logs: PathBuf,
     pub(crate) variables: Environment,
     pub(crate) demo_password: String,
-    demo_client_secret: String,
+    pub(crate) demo_client_secret: String,
 }
 
 fn given(name: &str) -> String {

@@ -219,8 +219,7 @@ async fn what_a_new_password_has_ended_is_not_listed() {
     sign_in(&api, "thief").await;
     let access = api.login().await.access;
     assert_eq!(list(&api, &access).await.len(), 2);
-    let user_id = UserId::parse(api.me(&access).await.json()["sub"].as_str().unwrap()).unwrap();
-    let user = api.store.user(user_id).await.unwrap().unwrap();
+    let user = api.user_of(&access).await;
     let hash = api.store.credentials(&user.login_name).await.unwrap().unwrap().password_hash;
     api.store.set_password(&user, &hash, START).await.unwrap();
     assert_eq!(list(&api, &access).await.len(), 0);
@@ -233,7 +232,7 @@ async fn what_a_new_password_has_ended_is_not_listed() {
 async fn a_lowered_limit_is_reached_by_and_by() {
     let api = Api::start_with(&[("SESSIONS_PER_USER", "2")]).await;
     let (access, _) = sign_in(&api, "first").await;
-    let user_id = UserId::parse(api.me(&access).await.json()["sub"].as_str().unwrap()).unwrap();
+    let (user_id, _) = api.session_of(&access).await;
     for _ in 0..13 {
         api.store.create_session(&old_session(user_id)).await.unwrap();
     }

@@ -11,6 +11,7 @@ use auth_core::policy::REQUEST_LIFE;
 use auth_dynamodb::store::Store;
 use auth_http::browser::Browsers;
 use auth_keys::place::Place;
+use auth_log::settings::Settings;
 use authorizer::policy::RoutePolicy;
 use dynoxide::Database;
 use dynoxide::actions::describe_table::DescribeTableRequest;
@@ -22,13 +23,13 @@ use serde_json::{Map, Value, json};
 pub(crate) const TEMPLATE: &str = include_str!("../../template.yaml");
 
 /// A function: its resource, its manifest, and how it reads its variables at start.
-struct Function {
+pub(crate) struct Function {
     resource: &'static str,
     manifest: &'static str,
-    start: fn(&Variables<'_>) -> Result<(), ConfigError>,
+    pub(crate) start: fn(&Variables<'_>) -> Result<(), ConfigError>,
 }
 
-const FUNCTIONS: [Function; 8] = [
+pub(crate) const FUNCTIONS: [Function; 8] = [
     Function {
         resource: "Login",
         manifest: include_str!("../../functions/login/Cargo.toml"),
@@ -118,15 +119,35 @@ fn each_folder_of_functions_is_a_resource() {
 #[test]
 fn functions_get_the_variables_that_they_read() {
     let template = parse(TEMPLATE);
+    let everywhere = names(&template["Globals"]["Function"]["Environment"]["Variables"]);
+    assert_eq!(everywhere, ["DEPLOYMENT", "LOG_LEVEL"].map(str::to_owned).into(), "what the log reads");
     for function in FUNCTIONS {
         let name = function.resource;
-        let variables = &template["Resources"][name]["Properties"]["Environment"]["Variables"];
-        let set: BTreeSet<&str> = variables.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        let set = names(&template["Resources"][name]["Properties"]["Environment"]["Variables"]);
         let (read, required) = read_by(function.start);
-        let unread: Vec<_> = set.iter().filter(|&&variable| !read.contains(variable)).collect();
-        let missing: Vec<_> = required.iter().filter(|variable| !set.contains(variable.as_str())).collect();
-        assert!(unread.is_empty() && missing.is_empty(), "{name}: sets {unread:?} in vain, lacks {missing:?}");
+        let mut wanted = &read - &everywhere;
+        wanted.retain(|variable| !is_elsewhere(name, variable));
+        assert_eq!(set, wanted, "{name}");
+        assert!(required.is_subset(&set), "{name}");
     }
+}
+
+/// Keys that here are in the secret and in the table. The authorizer gets them for a stack without revocation.
+fn is_elsewhere(function: &str, variable: &str) -> bool {
+    ["KEY_FILE", "REFRESH_KEYS", "SIGNING_KEY"].contains(&variable) || (variable == "JWKS" && function != "Authorizer")
+}
+
+/// Lambda drops lines below its own level, those with metrics among them (its guide, log-level filtering).
+#[test]
+fn every_function_gets_the_variables_of_its_log_and_lambda_keeps_all_lines() {
+    let globals = &parse(TEMPLATE)["Globals"]["Function"];
+    let (read, required) = read_by(|variables| Settings::from_variables("login", variables).map(drop));
+    let ours: BTreeSet<&str> = read.iter().map(String::as_str).filter(|name| !name.starts_with("AWS_")).collect();
+    let variables = &globals["Environment"]["Variables"];
+    let set: BTreeSet<&str> = variables.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!((set, required), (ours, BTreeSet::new()));
+    assert_eq!(variables["DEPLOYMENT"], json!({"Ref": "AWS::StackName"}));
+    assert_eq!(globals["LoggingConfig"]["ApplicationLogLevel"], "TRACE");
 }
 
 #[test]
@@ -150,6 +171,11 @@ fn defaults_are_those_of_the_code() {
     };
     let rotation = Variables::new(&default_rotation).rotation_policy().unwrap();
     assert_eq!(rotation, none.rotation_policy().unwrap());
+    let variables = &template["Resources"]["Authorizer"]["Properties"]["Environment"]["Variables"];
+    for (name, expected) in [("MAX_STALENESS_SECONDS", "15"), ("SOFT_STALENESS_SECONDS", "2")] {
+        let parameter = &template["Parameters"][variables[name]["Ref"].as_str().unwrap()];
+        assert_eq!(parameter["Default"].to_string(), expected, "{name}");
+    }
     assert_eq!((default("ALLOWED_ORIGINS").as_deref(), default("COOKIE_MODE").as_deref()), (Some(""), Some("off")));
     RoutePolicy::parse(template["Parameters"]["RoutePolicy"]["Default"].as_str().unwrap()).unwrap();
 }
@@ -236,6 +262,26 @@ fn the_table_is_granted_to_those_who_link_the_store() {
         let name = function.resource;
         let granted = references(&template["Resources"][name]["Properties"]["Policies"]).contains("Table");
         assert_eq!(granted, function.manifest.contains("auth-dynamodb"), "{name}");
+    }
+}
+
+/// Whoever takes it over can let himself in, and no more: make no token, and change nothing that others read.
+#[test]
+fn the_authorizer_and_discovery_read_and_hold_no_secret() {
+    let template = parse(TEMPLATE);
+    for name in ["Authorizer", "Discovery"] {
+        let function = &template["Resources"][name]["Properties"];
+        let statements = function["Policies"].as_array().into_iter().flatten();
+        let statements = statements.flat_map(|policy| policy["Statement"].as_array().unwrap());
+        for action in statements.flat_map(|statement| statement["Action"].as_array().unwrap()) {
+            assert!(["dynamodb:GetItem", "dynamodb:Query"].contains(&action.as_str().unwrap()), "{name}: {action}");
+        }
+        let secrets = ["SIGNING_KEY", "REFRESH_KEYS", "SECRET"];
+        let held: Vec<_> = names(&function["Environment"]["Variables"])
+            .into_iter()
+            .filter(|variable| secrets.iter().any(|secret| variable.contains(secret)))
+            .collect();
+        assert!(held.is_empty(), "{name}: {held:?}");
     }
 }
 
@@ -347,7 +393,7 @@ fn read_by(start: fn(&Variables<'_>) -> Result<(), ConfigError>) -> (BTreeSet<St
 }
 
 /// A value that is right, for variables without a default.
-fn sample(name: &str) -> Option<String> {
+pub(crate) fn sample(name: &str) -> Option<String> {
     match name {
         "ISSUER" => Some("https://issuer.example".to_owned()),
         "AUDIENCE" | "TABLE_NAME" => Some("name".to_owned()),
@@ -364,6 +410,10 @@ pub(crate) fn functions(template: &Value) -> impl Iterator<Item = (&str, &Value)
 pub(crate) fn events(function: &Value) -> impl Iterator<Item = &Value> {
     let events = function["Properties"]["Events"].as_object().into_iter().flatten();
     events.filter(|(_, event)| event["Type"] == "Api").map(|(_, event)| &event["Properties"])
+}
+
+fn names(members: &Value) -> BTreeSet<String> {
+    members.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
 }
 
 /// The resources on cycles, and those that depend on them.

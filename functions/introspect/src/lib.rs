@@ -71,9 +71,11 @@ impl App {
         Ok(Genuine::of_access_token(self.config.verifier.verify_fresh(token, now).await?))
     }
 
-    /// All that can have put an end to a genuine token since it was made, read side by side.
+    /// All that can have put an end to a genuine token since it was made.
+    ///
+    /// The user is read before the session: the other way round, a session that was lifted above a new floor meanwhile would
+    /// seem to be below it.
     async fn standing(&self, token: &Genuine) -> Result<Standing, StoreError> {
-        let session = self.store.session(token.user_id, token.session_id);
         let user = self.store.user(token.user_id);
         let revoked = async {
             match token.jti() {
@@ -81,8 +83,8 @@ impl App {
                 None => Ok(false),
             }
         };
-        // Boxed: three futures of the SDK's are more than one should hold.
-        let (session, user, revoked) = Box::pin(async { tokio::try_join!(session, user, revoked) }).await?;
+        let (user, revoked) = tokio::try_join!(user, revoked)?;
+        let session = self.store.session(token.user_id, token.session_id).await?;
         Ok(Standing { session, user, revoked })
     }
 }
@@ -92,7 +94,10 @@ fn log(judged: &Result<Active, Inactive>, client: &Client) {
     let client_id = client.id.as_str();
     match judged {
         Ok(_) => tracing::info!(event = "introspected", active = true, client_id),
-        Err(reason) => tracing::info!(event = "introspected", active = false, %reason, client_id),
+        Err(inactive) => {
+            let reason = inactive.reason();
+            tracing::info!(event = "introspected", active = false, reason, detail = %inactive, client_id);
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use auth_core::claims::AccessClaims;
 use auth_core::id::{SessionId, UserId};
 use auth_core::jwt::Rejection;
-use auth_core::policy::SessionPolicy;
 use auth_core::refresh_token::{Presented, RefreshKeys};
-use auth_core::session::{EndCause, Judgement, Session};
+use auth_core::rotation;
+use auth_core::session::{EndCause, Session};
 use auth_core::time::UnixTime;
 use auth_core::user::{Denial, User};
 
@@ -37,29 +37,59 @@ pub(crate) struct Standing {
 /// Why a token is not good. For the log: the caller is told none of it.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Inactive {
-    #[error("access_token_rejected: {0:?}")]
+    #[error("access token: {0}")]
     Rejected(Rejection),
-    #[error("refresh_token_unknown")]
+    #[error("not a refresh token made by this server")]
     Forged,
     /// Of another issuer under our name and keys: its `sub` or `sid` is no identifier of ours.
-    #[error("access_token_foreign")]
+    #[error("not of a session of ours")]
     Foreign,
-    #[error("session_unknown")]
+    #[error("the session is gone")]
     NoSession,
-    #[error("session_ended: {0:?}")]
+    #[error("the session has ended: {}", .0.name())]
     Ended(EndCause),
-    #[error("session_expired")]
+    #[error("the session has expired")]
     Expired,
-    #[error("refresh_token_replayed: {behind} generations behind")]
+    #[error("the session went on without it, by {behind} generations")]
     Replayed { behind: u32 },
-    #[error("user_unknown")]
+    #[error("the user is gone")]
     NoUser,
-    #[error("user_denied: {0:?}")]
+    #[error("{0}")]
     Denied(Denial),
-    #[error("access_token_outdated")]
+    #[error("the user has changed since")]
     Outdated,
-    #[error("access_token_revoked")]
+    #[error("the access token was revoked")]
     Revoked,
+}
+
+impl From<rotation::Refusal> for Inactive {
+    fn from(refusal: rotation::Refusal) -> Self {
+        match refusal {
+            rotation::Refusal::Unknown => Self::NoSession,
+            rotation::Refusal::Ended(cause) => Self::Ended(cause),
+            rotation::Refusal::Expired => Self::Expired,
+            rotation::Refusal::Replayed { behind } => Self::Replayed { behind },
+        }
+    }
+}
+
+impl Inactive {
+    /// What the log calls it.
+    pub(crate) const fn reason(&self) -> &'static str {
+        match self {
+            Self::Rejected(rejection) => rejection.reason(),
+            Self::Forged => "forged",
+            Self::Foreign => "foreign",
+            Self::NoSession => "session_unknown",
+            Self::Ended(_) => "session_ended",
+            Self::Expired => "session_expired",
+            Self::Replayed { .. } => "replayed",
+            Self::NoUser => "user_unknown",
+            Self::Denied(denial) => denial.reason(),
+            Self::Outdated => "user_changed",
+            Self::Revoked => "token_revoked",
+        }
+    }
 }
 
 impl Genuine {
@@ -97,7 +127,7 @@ impl Genuine {
                 if claims.ver < user.ver { Err(Inactive::Outdated) } else { Ok(Active::Access(claims)) }
             }
             Kind::Refresh(presented) => {
-                check_generation(&session, &presented, now)?;
+                rotation::check(&session, &presented, now)?;
                 let user = admitting(standing.user, &session)?;
                 Ok(Active::Refresh { scope: user.scope_in(&session), session })
             }
@@ -110,17 +140,6 @@ fn check_life(session: &Session, now: UnixTime) -> Result<(), Inactive> {
         Some(end) => Err(Inactive::Ended(end.cause)),
         None if session.is_alive(now) => Ok(()),
         None => Err(Inactive::Expired),
-    }
-}
-
-/// Whether the next refresh would be granted. In which way it would be is all that the durations of a policy decide, so
-/// any policy will do.
-fn check_generation(session: &Session, presented: &Presented, now: UnixTime) -> Result<(), Inactive> {
-    match session.judge(presented, &SessionPolicy::default(), now) {
-        Judgement::Rest(_) | Judgement::Rotate | Judgement::Repeat(_) | Judgement::Fork | Judgement::Adopt => Ok(()),
-        Judgement::Replayed { behind } => Err(Inactive::Replayed { behind }),
-        Judgement::Ended(cause) => Err(Inactive::Ended(cause)),
-        Judgement::Expired => Err(Inactive::Expired),
     }
 }
 

@@ -157,12 +157,12 @@ impl App {
         let creating = self.store.create_session(session);
         let (kept, (), rehashed) = tokio::join!(creating, self.forget(asked, attempts), rehashing);
         if let Err(error) = rehashed {
-            tracing::warn!(%error, "a password hash was not renewed");
+            tracing::warn!(event = "rehash_failed", %error);
         }
         kept?;
         // Not before: a session that was not kept displaces none.
         self.make_room(session).await;
-        tracing::info!(event = "login_ok", sub = %session.user_id, sid = %session.id);
+        tracing::info!(event = "login_ok", sub = %session.user_id, sid = %session.id, outcome = "succeeded", Logins = 1);
         let Session { user_id, id, newest, scope, .. } = session;
         let refresh_token = self.config.keys.refresh_keys()?.seal(*user_id, *id, newest.generation, &newest.nonce);
         Ok(asked.caller.tokens(access, &refresh_token, scope, self.config.sessions.idle()))
@@ -174,7 +174,7 @@ impl App {
     /// name that nobody has, and so tell the two apart.
     async fn forget(&self, asked: &LoginRequest, attempts: u32) {
         if let Err(error) = self.store.forget_attempts(&asked.name, attempts).await {
-            tracing::warn!(%error, "attempts were not taken back");
+            tracing::warn!(event = "attempts_kept", %error);
         }
     }
 }
@@ -260,12 +260,11 @@ impl Refusal {
                 response::oauth_error(OAuthCode::InvalidScope, "the scope is malformed, or wider than the user's")
             }
             // One answer: which of them it was is for the log.
-            Self::UnknownUser | Self::WrongPassword | Self::Denied(_) => {
-                tracing::warn!(event = "login_failed", reason = %self);
-                response::oauth_error(OAuthCode::InvalidGrant, "wrong username or password")
-            }
+            Self::UnknownUser => refused("user_unknown"),
+            Self::WrongPassword => refused("wrong_password"),
+            Self::Denied(denial) => refused(denial.reason()),
             Self::Throttled { now, until } => {
-                tracing::warn!(event = "login_throttled");
+                tracing::warn!(event = "login_throttled", outcome = "throttled", Logins = 1);
                 response::throttled(until.since(*now))
             }
             Self::Store(_)
@@ -279,4 +278,9 @@ impl Refusal {
             }
         }
     }
+}
+
+fn refused(reason: &'static str) -> Response {
+    tracing::warn!(event = "login_failed", reason, outcome = "refused", Logins = 1);
+    response::oauth_error(OAuthCode::InvalidGrant, "wrong username or password")
 }

@@ -25,8 +25,8 @@ impl App {
         let Some(limit) = self.config.sessions_per_user else { return };
         match tokio::time::timeout(LONGEST, self.displace(newest, limit.get().into())).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "room was not made for a session"),
-            Err(late) => tracing::warn!(error = %late, "room was not made for a session"),
+            Ok(Err(error)) => tracing::warn!(event = "room_not_made", %error),
+            Err(late) => tracing::warn!(event = "room_not_made", error = %late),
         }
     }
 

@@ -104,14 +104,31 @@ fn log(outcome: &Outcome, presented: &Presented) {
     let (sub, sid) = (presented.user_id(), presented.session_id());
     match outcome {
         Outcome::Granted { decision: Decision::Adopt, .. } => {
-            tracing::warn!(event = "refresh_adopted", %sub, %sid, generation = presented.generation());
+            let generation = presented.generation();
+            tracing::warn!(event = "refresh_adopted", %sub, %sid, generation, decision = "adopt", Refreshes = 1);
         }
-        Outcome::Granted { decision, .. } => tracing::info!(event = "refresh_ok", ?decision, %sub, %sid),
+        Outcome::Granted { decision, .. } => {
+            tracing::info!(event = "refresh_ok", %sub, %sid, decision = decision.name(), Refreshes = 1);
+        }
         Outcome::Refused(rotation::Refusal::Replayed { behind }) => {
-            tracing::error!(event = "refresh_replayed", %sub, %sid, behind);
+            tracing::error!(
+                event = "refresh_replayed",
+                %sub,
+                %sid,
+                behind,
+                decision = "replayed",
+                Refreshes = 1,
+                Replays = 1
+            );
         }
-        Outcome::Refused(reason) => tracing::info!(event = "refresh_refused", ?reason, %sub, %sid),
-        Outcome::Busy => tracing::warn!(event = "refresh_busy", %sub, %sid),
+        Outcome::Refused(refusal) => {
+            let cause = match refusal {
+                rotation::Refusal::Ended(cause) => Some(cause.name()),
+                _ => None,
+            };
+            tracing::info!(event = "refresh_refused", %sub, %sid, decision = refusal.name(), cause, Refreshes = 1);
+        }
+        Outcome::Busy => tracing::warn!(event = "refresh_busy", %sub, %sid, decision = "busy", Refreshes = 1),
     }
 }
 
@@ -201,19 +218,29 @@ impl Refusal {
             }
             // One answer: which of them it was is for the log. It takes no cookie away: it may be a late one, to a request
             // with an old token, and the browser has a newer one by now.
-            Self::NoCookie
-            | Self::NotOurs(_)
-            | Self::OtherClient
-            | Self::Rotation(_)
-            | Self::UnknownUser
-            | Self::Denied(_) => {
-                tracing::info!(event = "refresh_denied", reason = %self);
-                response::oauth_error(OAuthCode::InvalidGrant, "the refresh token is not valid")
+            Self::NoCookie => denied("no_cookie"),
+            Self::NotOurs(_) => {
+                // No rotation was begun, but it is decided as one that finds no session.
+                tracing::info!(event = "refresh_denied", reason = "forged", decision = "unknown", Refreshes = 1);
+                invalid_grant()
             }
+            Self::OtherClient => denied("other_client"),
+            Self::Rotation(refusal) => denied(refusal.name()),
+            Self::UnknownUser => denied("user_unknown"),
+            Self::Denied(denial) => denied(denial.reason()),
             Self::Late | Self::Busy | Self::Store(_) | Self::Entropy(_) | Self::Keys(_) | Self::Mint(_) => {
                 tracing::error!(event = "fault", error = %self);
                 response::unavailable()
             }
         }
     }
+}
+
+fn denied(reason: &'static str) -> Response {
+    tracing::info!(event = "refresh_denied", reason);
+    invalid_grant()
+}
+
+fn invalid_grant() -> Response {
+    response::oauth_error(OAuthCode::InvalidGrant, "the refresh token is not valid")
 }

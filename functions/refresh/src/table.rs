@@ -22,15 +22,12 @@ pub trait Table: Send + Sync {
     /// Reads a user, strongly consistent: [`Store::user`].
     fn user(&self, id: UserId) -> impl Future<Output = Result<Option<User>, StoreError>> + Send;
 
-    /// Reads a session, strongly consistent: [`Store::session`]. A table in which nothing lifts a session's `ver` has no
-    /// newer one to show.
+    /// Reads a session, strongly consistent: [`Store::session`].
     fn session(
         &self,
-        _user_id: UserId,
-        _id: SessionId,
-    ) -> impl Future<Output = Result<Option<Session>, StoreError>> + Send {
-        std::future::ready(Ok(None))
-    }
+        user_id: UserId,
+        id: SessionId,
+    ) -> impl Future<Output = Result<Option<Session>, StoreError>> + Send;
 }
 
 impl Table for Store {

@@ -3,9 +3,9 @@
 use auth_core::claims::AccessClaims;
 use auth_core::id::{SessionId, UserId};
 use auth_core::jwt::Rejection;
-use auth_core::policy::SessionPolicy;
 use auth_core::refresh_token::Presented;
-use auth_core::session::{Judgement, Session};
+use auth_core::rotation::{self, Refusal};
+use auth_core::session::Session;
 use auth_core::time::UnixTime;
 use auth_core::user::{Denial, User};
 use auth_dynamodb::error::StoreError;
@@ -54,6 +54,41 @@ pub(crate) enum Unfit {
     Denied(#[from] Denial),
 }
 
+impl From<Refusal> for Unfit {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Unknown | Refusal::Ended(_) | Refusal::Expired => Self::Over,
+            Refusal::Replayed { .. } => Self::Replayed,
+        }
+    }
+}
+
+impl NoAccess {
+    /// What the log calls it.
+    pub(crate) const fn reason(&self) -> &'static str {
+        match self {
+            Self::NotBearer(_) => "malformed",
+            Self::Rejected(rejection) => rejection.reason(),
+            Self::Foreign => "foreign",
+            Self::Stale(unfit) => unfit.reason(),
+        }
+    }
+}
+
+impl Unfit {
+    /// What the log calls it.
+    pub(crate) const fn reason(&self) -> &'static str {
+        match self {
+            Self::UnknownUser => "user_unknown",
+            Self::Over => "session_over",
+            Self::Replayed => "replayed",
+            Self::Stale => "user_changed",
+            Self::Revoked => "token_revoked",
+            Self::Denied(denial) => denial.reason(),
+        }
+    }
+}
+
 impl Holder {
     pub(crate) fn of_refresh_token(presented: Presented) -> Self {
         let (user_id, session_id) = (presented.user_id(), presented.session_id());
@@ -87,20 +122,11 @@ impl Holder {
 
     fn judge(&self, user: &User, session: &Session, now: UnixTime) -> Result<(), Unfit> {
         match &self.proof {
-            Proof::RefreshToken(presented) => is_taken(session, presented, now)?,
+            Proof::RefreshToken(presented) => rotation::check(session, presented, now)?,
             Proof::AccessToken(_) if !session.is_alive(now) => return Err(Unfit::Over),
             Proof::AccessToken(claims) if claims.ver < user.ver => return Err(Unfit::Stale),
             Proof::AccessToken(_) => {}
         }
         Ok(user.admits(session.ver)?)
-    }
-}
-
-/// Whether a refresh would be granted. The policy only decides with which token, so any will do.
-fn is_taken(session: &Session, presented: &Presented, now: UnixTime) -> Result<(), Unfit> {
-    match session.judge(presented, &SessionPolicy::default(), now) {
-        Judgement::Rest(_) | Judgement::Rotate | Judgement::Repeat(_) | Judgement::Fork | Judgement::Adopt => Ok(()),
-        Judgement::Replayed { .. } => Err(Unfit::Replayed),
-        Judgement::Ended(_) | Judgement::Expired => Err(Unfit::Over),
     }
 }

@@ -10,11 +10,11 @@ mod revocation;
 use std::sync::Arc;
 
 use auth_core::id::{SessionId, UserId};
-use auth_core::rotation::Written;
 use auth_core::session::{End, EndCause};
 use auth_core::time::{Clock, UnixTime};
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::key_watch::NoKeys;
+use auth_dynamodb::session::Ending;
 use auth_dynamodb::store::Store;
 use auth_http::bearer::NotBearer;
 use auth_http::body::Unreadable;
@@ -44,10 +44,18 @@ impl App {
     async fn end(&self, sub: UserId, sid: SessionId, cause: EndCause, now: UnixTime) -> Result<(), StoreError> {
         let end = End { cause, at: now };
         match self.store.end_session(sub, sid, &end, self.clock.now()).await? {
-            Written::Done(_) | Written::Ended => tracing::info!(event = "logout", ?cause, %sub, %sid),
-            Written::Refused(_) => tracing::info!(event = "logout_repeated", %sub, %sid),
+            Ending::Done => log_end(sub, sid, cause),
+            Ending::Refused(_) => tracing::info!(event = "logout_repeated", %sub, %sid),
         }
         Ok(())
+    }
+}
+
+fn log_end(sub: UserId, sid: SessionId, cause: EndCause) {
+    if cause == EndCause::Replay {
+        tracing::error!(event = "logout_replayed", %sub, %sid, Replays = 1);
+    } else {
+        tracing::info!(event = "logout", cause = cause.name(), %sub, %sid);
     }
 }
 
@@ -99,8 +107,8 @@ impl Refusal {
             Self::Unreadable(error) => response::oauth_unreadable(*error),
             Self::NoSuchRoute => response::not_found(),
             Self::Browser(refused) => refused.into_response(),
-            Self::NoAccess(_) => {
-                tracing::info!(event = "logout_denied", reason = %self);
+            Self::NoAccess(no_access) => {
+                tracing::info!(event = "logout_denied", reason = no_access.reason());
                 response::invalid_token()
             }
             Self::Late | Self::Busy | Self::Store(_) | Self::Keys(_) => {

@@ -67,7 +67,8 @@ impl App {
             }
             match self.try_to_end_several(holder, sessions, &user, at).await? {
                 Others::Changed(Changed::Done(_)) => {
-                    tracing::info!(event = "logout_several", ?sessions, sub = %user.id, sid = %holder.session_id);
+                    let (sub, sid) = (user.id, holder.session_id);
+                    tracing::info!(event = "logout_several", sessions = sessions.name(), %sub, %sid);
                     return Ok(());
                 }
                 Others::Changed(Changed::Meanwhile | Changed::Gone) | Others::NotKept => {} // look again
@@ -102,7 +103,7 @@ impl App {
             return Err(NoAccess::Stale(unfit).into());
         }
         let (sub, sid) = (holder.user_id, holder.session_id);
-        tracing::warn!(event = "logout_refused", ?sessions, reason = %unfit, %sub, %sid);
+        tracing::warn!(event = "logout_refused", sessions = sessions.name(), reason = unfit.reason(), %sub, %sid);
         let cause = match (sessions, unfit) {
             (Sessions::Others, Unfit::Replayed) => EndCause::Replay,
             (Sessions::Others, _) => return Ok(()),

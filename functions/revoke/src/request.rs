@@ -39,6 +39,17 @@ pub(crate) enum Sessions {
     Others,
 }
 
+impl Sessions {
+    /// What the log calls it, as the request does.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::This => "this",
+            Self::All => "all",
+            Self::Others => "others",
+        }
+    }
+}
+
 #[derive(Default, Deserialize)]
 struct AppBody {
     refresh_token: Option<Zeroizing<String>>,

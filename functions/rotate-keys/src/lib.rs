@@ -1,10 +1,12 @@
 //! Makes keys, lets them take turns, and forgets them: once a day, and at the first deployment.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use auth_core::entropy::Entropy;
 use auth_core::time::Clock;
 use auth_keys::keeper::{Deed, KeepError, Keeper};
+use auth_log::metric::millis;
 use lambda_runtime::Diagnostic;
 use serde_json::{Value, json};
 
@@ -38,19 +40,27 @@ impl App {
     ///
     /// [`Fault`].
     pub async fn keep(&self) -> Result<Value, Fault> {
+        let began = self.clock.steady();
         let kept = self.keeper.keep(self.entropy.as_ref(), self.clock.now()).await;
-        let deeds = kept.map_err(|error| {
-            tracing::error!(event = "fault", %error);
-            Fault(error)
-        })?;
-        for deed in &deeds {
-            log(deed);
-        }
+        log(&kept, self.clock.steady().saturating_sub(began));
+        let deeds = kept.map_err(Fault)?;
         Ok(json!({ "done": deeds.iter().map(told).collect::<Vec<_>>() }))
     }
 }
 
-fn log(deed: &Deed) {
+/// A line for each deed, and one that ends the run, which is the metrics, too.
+fn log(kept: &Result<Vec<Deed>, KeepError>, latency: Duration) {
+    let latency = millis(latency);
+    match kept {
+        Ok(deeds) => {
+            deeds.iter().for_each(log_deed);
+            tracing::info!(event = "keys_kept", deeds = deeds.len(), Latency = latency);
+        }
+        Err(error) => tracing::error!(event = "fault", %error, Latency = latency, Faults = 1),
+    }
+}
+
+fn log_deed(deed: &Deed) {
     match deed {
         Deed::RefreshKeysMade => tracing::info!(event = "refresh_keys_made"),
         Deed::Made { kid, signs_from } => {

@@ -6,10 +6,10 @@ mod list;
 use std::sync::Arc;
 
 use auth_core::id::SessionId;
-use auth_core::rotation::Written;
 use auth_core::session::{End, EndCause};
 use auth_core::time::{Clock, UnixTime};
 use auth_dynamodb::error::StoreError;
+use auth_dynamodb::session::Ending;
 use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
 use auth_http::browser::Browsers;
@@ -59,11 +59,11 @@ impl App {
         let id = sid.and_then(|sid| SessionId::parse(sid).ok()).ok_or(Refusal::NotFound)?;
         let end = End { cause: EndCause::Revoked, at: now };
         match self.store.end_session(user_id, id, &end, self.clock.now()).await? {
-            Written::Done(_) | Written::Ended => {
+            Ending::Done => {
                 tracing::info!(event = "session_ended", sub = %user_id, sid = %id, by = caller.sid);
             }
-            Written::Refused(Some(_)) => {}
-            Written::Refused(None) => return Err(Refusal::NotFound),
+            Ending::Refused(Some(_)) => {}
+            Ending::Refused(None) => return Err(Refusal::NotFound),
         }
         Ok(response::no_content())
     }

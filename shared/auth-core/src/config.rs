@@ -1,7 +1,9 @@
 //! Configuration: read once, through a look-up, each value checked where it enters.
 
+use std::fmt;
 use std::net::Ipv6Addr;
 use std::num::{NonZeroU8, NonZeroU16};
+use std::str::FromStr;
 use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
@@ -111,18 +113,33 @@ impl<'a> Variables<'a> {
         self.parsed(name, "a JSON object, or the path of a file with one", read)
     }
 
-    /// A variable that is `on` or `off`; `off` if it is absent.
+    /// A variable that is `on` or `off`, or absent.
     ///
     /// # Errors
     ///
     /// [`ConfigError::Invalid`] when it is anything else.
-    pub fn switch(&self, name: &'static str) -> Result<bool, ConfigError> {
+    pub fn switch(&self, name: &'static str, default: bool) -> Result<bool, ConfigError> {
         let parse = |value: &str| match value {
             "on" => Some(true),
             "off" => Some(false),
             _ => None,
         };
-        Ok(self.parsed(name, "on or off", parse)?.unwrap_or(false))
+        Ok(self.parsed(name, "on or off", parse)?.unwrap_or(default))
+    }
+
+    /// A number that may be absent, within bounds that are both allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`], which calls the number `kind`.
+    pub fn within<T>(&self, name: &'static str, kind: &str, bounds: (T, T)) -> Result<Option<T>, ConfigError>
+    where
+        T: FromStr + PartialOrd + fmt::Display,
+    {
+        let (least, most) = bounds;
+        self.parsed(name, &format!("{kind}, {least} to {most}"), |value| {
+            value.parse().ok().filter(|number| (&least..=&most).contains(&number))
+        })
     }
 
     fn seconds(&self, name: &'static str, default: Duration) -> Result<Duration, ConfigError> {
@@ -205,10 +222,8 @@ impl<'a> Variables<'a> {
     ///
     /// [`ConfigError`] naming the variable.
     pub fn sessions_per_user(&self) -> Result<Option<NonZeroU16>, ConfigError> {
-        let (least, most) = SESSIONS_PER_USER_BOUNDS;
-        self.parsed("SESSIONS_PER_USER", &format!("a whole number, {least} to {most}"), |value| {
-            value.parse().ok().filter(|limit: &NonZeroU16| (least..=most).contains(&limit.get()))
-        })
+        let limit = self.within("SESSIONS_PER_USER", "a whole number", SESSIONS_PER_USER_BOUNDS)?;
+        Ok(limit.and_then(NonZeroU16::new))
     }
 
     /// `JOURNAL_COPIES`: how many copies of the journal there are.
@@ -217,11 +232,8 @@ impl<'a> Variables<'a> {
     ///
     /// [`ConfigError`] naming the variable.
     pub fn journal_copies(&self) -> Result<NonZeroU8, ConfigError> {
-        let (least, most) = COPIES_BOUNDS;
-        let copies = self.parsed("JOURNAL_COPIES", &format!("a whole number, {least} to {most}"), |value| {
-            value.parse().ok().filter(|copies: &NonZeroU8| (least..=most).contains(&copies.get()))
-        })?;
-        Ok(copies.unwrap_or(NonZeroU8::MIN))
+        let copies = self.within("JOURNAL_COPIES", "a whole number", COPIES_BOUNDS)?;
+        Ok(copies.and_then(NonZeroU8::new).unwrap_or(NonZeroU8::MIN))
     }
 
     /// `JOURNAL_COPIES`, and what follows from `ACCESS_TOKEN_TTL_SECONDS`.

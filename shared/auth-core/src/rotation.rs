@@ -116,6 +116,19 @@ pub enum Decision {
     Adopt,
 }
 
+impl Decision {
+    /// What log and metrics call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rest => "rest",
+            Self::Rotate => "rotate",
+            Self::Repeat => "repeat",
+            Self::Fork => "fork",
+            Self::Adopt => "adopt",
+        }
+    }
+}
+
 /// Why a token was refused. The caller is told none of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
@@ -130,6 +143,34 @@ pub enum Refusal {
         /// How many generations it is behind the newest.
         behind: u32,
     },
+}
+
+/// Whether a refresh with `presented` would be granted at `now`: asks, and changes nothing.
+///
+/// In which way it would be granted is all that the durations of a policy decide, so any policy will do.
+///
+/// # Errors
+///
+/// Why it would be refused.
+pub fn check(session: &Session, presented: &Presented, now: UnixTime) -> Result<(), Refusal> {
+    match session.judge(presented, &SessionPolicy::default(), now) {
+        Judgement::Rest(_) | Judgement::Rotate | Judgement::Repeat(_) | Judgement::Fork | Judgement::Adopt => Ok(()),
+        Judgement::Replayed { behind } => Err(Refusal::Replayed { behind }),
+        Judgement::Ended(cause) => Err(Refusal::Ended(cause)),
+        Judgement::Expired => Err(Refusal::Expired),
+    }
+}
+
+impl Refusal {
+    /// What log and metrics call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Ended(_) => "ended",
+            Self::Expired => "expired",
+            Self::Replayed { .. } => "replayed",
+        }
+    }
 }
 
 /// One presented token on its way to an [`Outcome`].

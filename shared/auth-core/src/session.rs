@@ -86,6 +86,18 @@ pub enum EndCause {
     Displaced,
 }
 
+impl EndCause {
+    /// What the log calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::Replay => "replay",
+            Self::Revoked => "revoked",
+            Self::Displaced => "displaced",
+        }
+    }
+}
+
 /// What a genuine refresh token leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judgement {

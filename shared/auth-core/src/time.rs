@@ -128,6 +128,11 @@ impl Clock for ManualClock {
     fn now(&self) -> UnixTime {
         UnixTime(self.0.load(std::sync::atomic::Ordering::SeqCst))
     }
+
+    /// It is never put back, so one clock is both.
+    fn steady(&self) -> Duration {
+        Duration::from_millis(self.now().millis())
+    }
 }
 
 #[cfg(test)]

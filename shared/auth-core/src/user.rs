@@ -45,6 +45,16 @@ pub enum Denial {
     BelowFloor,
 }
 
+impl Denial {
+    /// What the log calls it.
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Disabled => "user_disabled",
+            Self::BelowFloor => "below_floor",
+        }
+    }
+}
+
 impl User {
     /// Whether a session that began at `session_ver` may have tokens.
     ///

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::builders::UpdateBuilder;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure, Update};
 
 use auth_core::id::SessionId;
 use auth_core::journal::Revocation;
@@ -103,7 +103,7 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn end_all_sessions(&self, user: &User, now: UnixTime) -> Result<Changed, StoreError> {
-        self.raise_floor(user, Update::builder().update_expression("SET ver = :ver"), now).await
+        self.raise_floor(user, ver_only(), now).await
     }
 
     /// Ends all sessions of a user that is still as `user` but one, and every login under way: one transaction, as
@@ -115,10 +115,9 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn end_other_sessions(&self, user: &User, keep: SessionId, now: UnixTime) -> Result<Others, StoreError> {
-        let (changed, updates) = raised_floor(user, Update::builder().update_expression("SET ver = :ver"), now)?;
-        let kept = Update::builder()
+        let (changed, updates) = raised_floor(user, ver_only(), now)?;
+        let kept = ver_only()
             .set_key(Some(Key::session(user.id, keep).item()))
-            .update_expression("SET ver = :ver")
             // Invariant: what the floor has ended is not lifted above it again.
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(ended) AND ver >= :floor")
             .expression_attribute_values(":floor", item::number(user.floor));
@@ -150,9 +149,8 @@ impl Store {
         let ver = item::number(changed.ver);
         let mut sent = self.client.transact_write_items();
         for update in updates {
-            let update = update.table_name(&self.table).expression_attribute_values(":ver", ver.clone()).build();
-            let update = update.map_err(|_| StoreError::Corrupt("update"))?;
-            sent = sent.transact_items(TransactWriteItem::builder().update(update).build());
+            let update = update.table_name(&self.table).expression_attribute_values(":ver", ver.clone());
+            sent = sent.transact_items(transaction::update(update)?);
         }
         self.send_journalled(sent, &Revocation::user(changed.id, changed.ver), now).await
     }
@@ -166,6 +164,11 @@ impl Change {
             Self::Scope(scope) => User { scope, ..user },
         }
     }
+}
+
+/// Gives an item the new `ver`, and nothing else.
+fn ver_only() -> UpdateBuilder {
+    Update::builder().update_expression("SET ver = :ver")
 }
 
 /// The user with a new `ver` and `floor`, and what makes it so: `login`, of the login item, and an update of the user's.

@@ -46,8 +46,7 @@ impl Key {
 
     /// Whose item of the sort key [`USER`] it is.
     pub(crate) fn user_id(item: &Item) -> Result<UserId, StoreError> {
-        let id = item.get(PK).and_then(|pk| pk.as_s().ok()).and_then(|pk| pk.strip_prefix("USER#"));
-        id.and_then(|id| UserId::parse(id).ok()).ok_or(StoreError::Corrupt("user"))
+        identifier(item, PK, "USER#").and_then(|id| UserId::parse(id).ok()).ok_or(StoreError::Corrupt("user"))
     }
 
     pub(crate) fn client(id: &ClientId) -> Self {
@@ -56,8 +55,7 @@ impl Key {
 
     /// Which client the item of the sort key [`CLIENT`] is.
     pub(crate) fn client_id(item: &Item) -> Result<ClientId, StoreError> {
-        let id = item.get(PK).and_then(|pk| pk.as_s().ok()).and_then(|pk| pk.strip_prefix("CLIENT#"));
-        id.and_then(|id| ClientId::parse(id).ok()).ok_or(StoreError::Corrupt("client"))
+        identifier(item, PK, "CLIENT#").and_then(|id| ClientId::parse(id).ok()).ok_or(StoreError::Corrupt("client"))
     }
 
     pub(crate) fn session(user_id: UserId, id: SessionId) -> Self {
@@ -66,8 +64,8 @@ impl Key {
 
     /// The session that an item of [`SESSION_PREFIX`] is.
     pub(crate) fn session_id(item: &Item) -> Result<SessionId, StoreError> {
-        let id = item.get(SK).and_then(|sk| sk.as_s().ok()).and_then(|sk| sk.strip_prefix(SESSION_PREFIX));
-        id.and_then(|id| SessionId::parse(id).ok()).ok_or(StoreError::Corrupt("session"))
+        let id = identifier(item, SK, SESSION_PREFIX).and_then(|id| SessionId::parse(id).ok());
+        id.ok_or(StoreError::Corrupt("session"))
     }
 
     pub(crate) fn journal(copy: u8, sk: String) -> Self {
@@ -96,6 +94,11 @@ impl Key {
     pub(crate) fn item(self) -> Item {
         Item::from([(PK.to_owned(), AttributeValue::S(self.pk)), (SK.to_owned(), AttributeValue::S(self.sk))])
     }
+}
+
+/// What follows the prefix in an attribute of the key.
+fn identifier<'a>(item: &'a Item, attribute: &str, prefix: &str) -> Option<&'a str> {
+    item.get(attribute)?.as_s().ok()?.strip_prefix(prefix)
 }
 
 pub(crate) fn number(value: u64) -> AttributeValue {

@@ -6,9 +6,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, Update};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use auth_core::id::{SessionId, UserId};
@@ -41,6 +39,25 @@ pub struct Living {
     pub sessions: Vec<Session>,
     /// Whether there may be others.
     pub more: bool,
+}
+
+/// What became of the end of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "one per request, and dropped at once")]
+pub enum Ending {
+    /// The session has ended by it.
+    Done,
+    /// It had ended before: the session as it was found, if there is one.
+    Refused(Option<Session>),
+}
+
+impl From<Ending> for Written {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Done => Self::Ended,
+            Ending::Refused(found) => Self::Refused(found),
+        }
+    }
 }
 
 impl Store {
@@ -145,7 +162,7 @@ impl Store {
         at: UnixTime,
     ) -> Result<Written, StoreError> {
         match write {
-            Write::End(end) => self.end_session(user_id, id, end, at).await,
+            Write::End(end) => Ok(self.end_session(user_id, id, end, at).await?.into()),
             Write::Rotate { guard, previous, child, idle_expires_at } => {
                 let update = go_on(self.update_session(user_id, id), guard, child, *idle_expires_at)?
                     .update_expression(
@@ -181,7 +198,7 @@ impl Store {
         id: SessionId,
         end: &End,
         at: UnixTime,
-    ) -> Result<Written, StoreError> {
+    ) -> Result<Ending, StoreError> {
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(Key::session(user_id, id).item()))
@@ -191,14 +208,12 @@ impl Store {
             .expression_attribute_values(":ttl", item::number((end.at + ENDED_LIFE).seconds()))
             .expression_attribute_values(":end", item::value(EndRecord::new(end))?)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let update = update.build().map_err(|_| StoreError::Corrupt("update"))?;
-        let update = TransactWriteItem::builder().update(update).build();
-        let sent = self.client.transact_write_items().transact_items(update);
+        let sent = self.client.transact_write_items().transact_items(transaction::update(update)?);
         let Err(error) = self.send_journalled(sent, &Revocation::session(id), at).await? else {
-            return Ok(Written::Ended);
+            return Ok(Ending::Done);
         };
         match transaction::reasons(error.as_service_error()) {
-            [session, ..] if is_refused(session) => refused(user_id, id, session.item()),
+            [session, ..] if is_refused(session) => Ok(Ending::Refused(found(user_id, id, session.item())?)),
             _ => Err(StoreError::from_sdk("TransactWriteItems", &error)),
         }
     }
@@ -211,14 +226,17 @@ async fn written(user_id: UserId, id: SessionId, update: UpdateItemFluentBuilder
     match update.send().await {
         Ok(output) => Ok(Written::Done(read(user_id, id, output.attributes.unwrap_or_default())?)),
         Err(error) => match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(found)) => refused(user_id, id, found.item()),
+            Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                Ok(Written::Refused(found(user_id, id, refused.item())?))
+            }
             _ => Err(StoreError::from_sdk("UpdateItem", &error)),
         },
     }
 }
 
-fn refused(user_id: UserId, id: SessionId, found: Option<&Item>) -> Result<Written, StoreError> {
-    Ok(Written::Refused(found.map(|item| read(user_id, id, item.clone())).transpose()?))
+/// The session that a refused write brought back.
+fn found(user_id: UserId, id: SessionId, item: Option<&Item>) -> Result<Option<Session>, StoreError> {
+    item.map(|item| read(user_id, id, item.clone())).transpose()
 }
 
 /// What [`Write::Rotate`] and [`Write::Fork`] share: the guard, the new child and the new expiry.

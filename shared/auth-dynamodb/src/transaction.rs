@@ -1,7 +1,16 @@
-//! Why a transaction was not done.
+//! Transactions: what they are made of, and why one was not done.
 
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::CancellationReason;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
+
+use crate::error::StoreError;
+
+/// An update as one of the writes of a transaction.
+pub(crate) fn update(update: UpdateBuilder) -> Result<TransactWriteItem, StoreError> {
+    let update = update.build().map_err(|_| StoreError::Corrupt("update"))?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}
 
 /// One reason for each of its writes, in their order; none if the transaction was not cancelled.
 pub(crate) fn reasons(error: Option<&TransactWriteItemsError>) -> &[CancellationReason] {

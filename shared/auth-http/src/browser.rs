@@ -77,7 +77,7 @@ impl Browsers {
     /// [`ConfigError`] naming the variable, or both when they contradict each other.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         let origins = Origins::from_variables(variables)?;
-        let cookie_mode = variables.switch("COOKIE_MODE")?;
+        let cookie_mode = variables.switch("COOKIE_MODE", false)?;
         if cookie_mode && !matches!(origins, Origins::These(_)) {
             let text = "COOKIE_MODE=on needs ALLOWED_ORIGINS to name each origin: not none, not *";
             return Err(ConfigError::Contradiction(text.to_owned()));
@@ -177,9 +177,19 @@ impl Cookies {
 }
 
 impl BrowserRefused {
+    /// What the log calls it.
+    const fn reason(self) -> &'static str {
+        match self {
+            Self::Origin => "origin",
+            Self::Unmarked => "unmarked",
+            Self::NoOrigin => "no_origin",
+            Self::Route => "route",
+        }
+    }
+
     /// 403 with problem details. Without an OAuth error code: clients take those as the end of the session.
     pub fn into_response(self) -> Response {
-        tracing::warn!(event = "browser_refused", reason = %self);
+        tracing::warn!(event = "browser_refused", reason = self.reason());
         response::forbidden(&self.to_string())
     }
 }

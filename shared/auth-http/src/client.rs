@@ -32,7 +32,7 @@ impl ClientRefused {
         match self {
             Self::Unreadable(error) => response::oauth_unreadable(error),
             Self::Invalid => {
-                tracing::warn!(event = "client_refused", reason = %self);
+                tracing::warn!(event = "client_refused", reason = "not_authenticated");
                 response::invalid_client()
             }
         }

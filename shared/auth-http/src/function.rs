@@ -1,9 +1,13 @@
 //! A function behind API Gateway: event in, response out, nothing escapes.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use auth_core::config::{ConfigError, Variables, environment};
+use auth_core::time::{Clock, SystemClock};
+use auth_log::{invocation, metric};
 use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
+use lambda_http::http::{Method, StatusCode};
 use lambda_http::lambda_runtime::{self, service_fn};
 use lambda_http::{Body, Error, LambdaEvent};
 use serde_json::Value;
@@ -35,24 +39,43 @@ pub async fn run<F: Function>(
         Err(error) => Err(error),
     };
     match built {
-        Ok(function) => serve(&function).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS),
+        Ok(function) => {
+            serve(service, &function, is_sam_local(&variables)).await.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
+        }
         Err(error) => {
-            tracing::error!("{error}");
+            tracing::error!(event = "not_started", "{error}");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn serve(function: &impl Function) -> Result<(), Error> {
+/// Whether SAM's local gateway sends the events.
+fn is_sam_local(variables: &Variables<'_>) -> bool {
+    variables.optional("AWS_SAM_LOCAL").as_deref() == Some("true")
+}
+
+async fn serve(service: &'static str, function: &impl Function, is_sam_local: bool) -> Result<(), Error> {
     lambda_runtime::run(service_fn(async |event: LambdaEvent<Value>| {
-        let span = auth_log::invocation(&event.context.request_id);
-        Ok::<_, Error>(invoke(function, &event.payload).instrument(span).await)
+        let LambdaEvent { mut payload, context } = event;
+        if is_sam_local {
+            forget_instant(&mut payload);
+        }
+        let span = invocation::span(service, &context.request_id, context.xray_trace_id.as_deref());
+        Ok::<_, Error>(invoke(function, &payload, &SystemClock).instrument(span).await)
     }))
     .await
 }
 
-/// Answers one event of a REST API's proxy integration.
-pub async fn invoke(function: &impl Function, event: &Value) -> ApiGatewayProxyResponse {
+/// SAM's local gateway stamps every request with the instant of its own start: soon, all of them would be too old.
+fn forget_instant(event: &mut Value) {
+    if let Some(Value::Object(context)) = event.get_mut("requestContext") {
+        context.remove("requestTimeEpoch");
+    }
+}
+
+/// Answers one event of a REST API's proxy integration; `clock` says how long it took.
+pub async fn invoke(function: &impl Function, event: &Value, clock: &dyn Clock) -> ApiGatewayProxyResponse {
+    let began = clock.steady();
     let request = Request::from_event(event);
     let (method, route) = (request.method.clone(), request.route.clone());
     let cors = Cors::of(function.browsers(), &request);
@@ -62,8 +85,29 @@ pub async fn invoke(function: &impl Function, event: &Value) -> ApiGatewayProxyR
         None => Box::pin(function.answer(request)).await,
     };
     cors.mark(&mut response);
-    tracing::info!(%method, route, status = response.status().as_u16(), "answered");
+    let latency = clock.steady().saturating_sub(began);
+    log(&method, &route, response.status(), latency);
     encode(response)
+}
+
+/// Every answer of 503 is a fault of ours, every 429 somebody whom we have told to wait.
+fn log(method: &Method, route: &str, status: StatusCode, latency: Duration) {
+    let is = |other: StatusCode| (status == other).then_some(1);
+    tracing::info!(
+        event = "answered",
+        method = name(method),
+        route,
+        status = status.as_u16(),
+        Latency = metric::millis(latency),
+        Faults = is(StatusCode::SERVICE_UNAVAILABLE),
+        Throttled = is(StatusCode::TOO_MANY_REQUESTS)
+    );
+}
+
+/// A method may be any text: what is none of those that API Gateway has is the caller's, and stays out of the log.
+fn name(method: &Method) -> &str {
+    let known = [Method::DELETE, Method::GET, Method::HEAD, Method::OPTIONS, Method::PATCH, Method::POST, Method::PUT];
+    if known.contains(method) { method.as_str() } else { metric::OTHER }
 }
 
 fn encode(response: Response) -> ApiGatewayProxyResponse {

@@ -37,6 +37,8 @@ impl Answer {
             }
             Expected::Sessions => self.status() == 200 && self.body["sessions"].is_array(),
             Expected::NoContent => self.status() == 204 && self.body.is_null(),
+            Expected::Done => self.status() == 200 && self.body.is_null(),
+            Expected::Active => self.status() == 200 && self.body["active"] == true,
             Expected::Refused => self.status() == 400 && self.body["error"] == "invalid_grant",
         }
     }

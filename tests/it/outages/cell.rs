@@ -86,7 +86,7 @@ impl Cell {
     ///
     /// What should not have been.
     pub(crate) async fn run(&self, place: &Place, number: usize) -> Result<Seen, String> {
-        let (proxy, log) = (place.proxy().await, place.log(number));
+        let (proxy, log) = (place.proxy().await, place.log(&number.to_string()));
         let mut instance = place.start(self.operation, &proxy, &log).await;
         if let Trouble::Woken { loss, .. } = self.trouble {
             let answer = self.send(&proxy, &mut instance, &place.ground.world(self.operation).await).await?;
@@ -111,7 +111,7 @@ impl Cell {
             last = Some(again);
         }
         place.check(self.operation, last.as_ref().ok_or("no answer")?, &world).await?;
-        check_log(&log, &world.password)?;
+        check_log(&log, &world)?;
         Ok(seen)
     }
 

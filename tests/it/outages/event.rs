@@ -1,6 +1,7 @@
 //! What the gateway hands to functions.
 
 use auth_core::time::{Clock as _, SystemClock};
+use local::stack::DEMO_CLIENT;
 use serde_json::{Value, json};
 
 use crate::outages::world::World;
@@ -26,6 +27,23 @@ pub(crate) fn with_token(event: &str, world: &World) -> Value {
     received_now(event, Some(&json!({"refresh_token": world.presented})))
 }
 
+/// A question about a token, by the demo client.
+pub(crate) fn introspection(world: &World, token: &str) -> Value {
+    let form = format!("client_id={DEMO_CLIENT}&client_secret={}&token={token}", world.client_secret);
+    with_body(include_str!("../../../events/introspect.json"), Some(form))
+}
+
+/// A request with the access token, as the gateway asks the authorizer about it.
+pub(crate) fn authorization(world: &World) -> Value {
+    let event = include_str!("../../../events/authorizer-rest-token.json");
+    serde_json::from_str(&event.replace("PASTE-AN-ACCESS-TOKEN", &world.access.0)).unwrap()
+}
+
+/// The revocation of a token.
+pub(crate) fn revocation(token: &str) -> Value {
+    with_body(include_str!("../../../events/revoke-token.json"), Some(format!("token={token}")))
+}
+
 /// A logout of this session, all or others, by the client's token.
 pub(crate) fn logout(world: &World, sessions: &str) -> Value {
     let body = json!({"refresh_token": world.presented, "sessions": sessions});
@@ -45,10 +63,14 @@ pub(crate) fn by_caller(event: &str, world: &World) -> Value {
 }
 
 fn received_now(event: &str, body: Option<&Value>) -> Value {
+    with_body(event, body.map(Value::to_string))
+}
+
+fn with_body(event: &str, body: Option<String>) -> Value {
     let mut event: Value = serde_json::from_str(event).unwrap();
     event["requestContext"]["requestTimeEpoch"] = SystemClock.now().millis().into();
     if let Some(body) = body {
-        event["body"] = body.to_string().into();
+        event["body"] = body.into();
     }
     event
 }

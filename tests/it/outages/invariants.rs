@@ -22,6 +22,11 @@ impl Place {
             Afterwards::CanSignIn => self.check_can_sign_in(world).await?,
             Afterwards::Over(cause) => self.check_over(world, cause).await?,
             Afterwards::Out => self.check_out(world).await?,
+            Afterwards::TokenRevoked => {
+                let revoked = self.ground.store.is_token_revoked(&world.access.1.to_string()).await.unwrap();
+                ensure(revoked, || "the access token was not revoked".to_owned())?;
+                self.check_goes_on(kept).await?;
+            }
         }
         self.ground.check_bystanders(world, operation.setting).await
     }
@@ -68,8 +73,10 @@ pub(crate) fn ensure(holds: bool, otherwise: impl FnOnce() -> String) -> Result<
 }
 
 /// Nothing secret, and no panic.
-pub(crate) fn check_log(log: &Path, password: &str) -> Result<(), String> {
+pub(crate) fn check_log(log: &Path, world: &World) -> Result<(), String> {
     let text = std::fs::read_to_string(log).unwrap();
-    let found = ["csr_", "eyJ", "panicked", password].into_iter().find(|secret| text.contains(secret));
+    let found = ["csr_", "eyJ", "panicked", &world.password, &world.client_secret]
+        .into_iter()
+        .find(|secret| text.contains(secret));
     ensure(found.is_none(), || format!("the log has {found:?}: {text}"))
 }

@@ -19,10 +19,17 @@ mod world;
 use std::sync::Arc;
 
 use auth_core::config::environment;
+use authorizer::UNAVAILABLE;
 use tokio::sync::Semaphore;
 
+use crate::flows::join_all;
 use crate::outages::cell::{Cell, Seen, cells};
+use crate::outages::event::authorization;
+use crate::outages::fault::FAULTS;
+use crate::outages::invariants::check_log;
+use crate::outages::operation::OPERATIONS;
 use crate::outages::place::Place;
+use crate::outages::proxy::{Plan, Times};
 
 /// Cells at a time. Most of a cell is waiting.
 const AT_ONCE: usize = 6;
@@ -30,7 +37,7 @@ const AT_ONCE: usize = 6;
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs what tests/real/faults/run sets up"]
 async fn each_fault_of_each_call_is_survived() {
-    let (place, turns) = (Arc::new(Place::set_up().await), Arc::new(Semaphore::new(AT_ONCE)));
+    let (place, turns) = (Arc::new(Box::pin(Place::set_up()).await), Arc::new(Semaphore::new(AT_ONCE)));
     let start = |(number, cell): (usize, Cell)| {
         let (place, turns, name) = (Arc::clone(&place), Arc::clone(&turns), cell.name());
         let task = tokio::spawn(async move {
@@ -53,6 +60,26 @@ async fn each_fault_of_each_call_is_survived() {
     }
     assert!(failed.is_empty(), "{} of {number_of_cells} cells failed:\n{}", failed.len(), failed.join("\n"));
     println!("{number_of_cells} cells: ok");
+}
+
+/// The first thing that it reads, and it decides nothing without.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs what tests/real/faults/run sets up"]
+async fn an_authorizer_that_starts_without_its_journal_lets_nobody_in_until_it_has_it() {
+    let place = Box::pin(Place::set_up()).await;
+    let possible = FAULTS.into_iter().filter(|(_, fault)| fault.happens_to("Query"));
+    let tried = possible.map(async |(name, fault)| {
+        let (proxy, log, world) = (place.proxy().await, place.log(name), place.ground.world(&OPERATIONS[0]).await);
+        proxy.plan(Plan { call: None, fault, times: Times::ForEver });
+        let mut authorizer = place.start_with("Authorizer", None, &proxy, &log).await;
+        let meanwhile = authorizer.invoke(authorization(&world)).await.unwrap_err();
+        assert!(meanwhile.contains(UNAVAILABLE) && proxy.spoiled() > 0, "{name}: {meanwhile}");
+        proxy.heal().await;
+        let then = authorizer.invoke(authorization(&world)).await.unwrap();
+        assert_eq!(then["principalId"], world.user.id.to_string(), "{name}: {then}");
+        check_log(&log, &world).unwrap();
+    });
+    join_all(tried).await;
 }
 
 fn row(number: &str, [operation, call, fault, times]: &[&str; 4], seen: &str) -> String {

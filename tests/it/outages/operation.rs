@@ -6,7 +6,7 @@ use std::time::Duration;
 use auth_core::session::EndCause;
 use serde_json::Value;
 
-use crate::outages::event::{by_caller, login, logout, refresh, with_token};
+use crate::outages::event::{by_caller, introspection, login, logout, refresh, revocation, with_token};
 use crate::outages::world::World;
 
 /// Old enough for whatever waits for age.
@@ -57,6 +57,10 @@ pub(crate) enum Expected {
     NoContent,
     /// 400 `invalid_grant`.
     Refused,
+    /// 200, and nothing else.
+    Done,
+    /// 200 with what is known of a token that is good.
+    Active,
 }
 
 /// What must hold when the fault is gone and the operation was answered.
@@ -72,6 +76,8 @@ pub(crate) enum Afterwards {
     Out,
     /// The user signs in.
     CanSignIn,
+    /// The access token was revoked, and the session goes on.
+    TokenRevoked,
 }
 
 const fn needed(operation: &'static str, nth: usize) -> OneCall {
@@ -82,7 +88,7 @@ const fn spared(operation: &'static str, nth: usize) -> OneCall {
     OneCall { operation, nth, is_needed: false }
 }
 
-pub(crate) const OPERATIONS: [Operation; 16] = [
+pub(crate) const OPERATIONS: [Operation; 20] = [
     Operation {
         name: "login",
         function: "Login",
@@ -249,6 +255,48 @@ pub(crate) const OPERATIONS: [Operation; 16] = [
         newest: (0, HOUR),
         event: |world| logout(world, "others"),
         answer: Expected::NoContent,
+        afterwards: Afterwards::GoesOn,
+    },
+    Operation {
+        name: "revoke: refresh token",
+        function: "Revoke",
+        calls: &[needed("TransactWriteItems", 1)],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: |world| revocation(&world.presented),
+        answer: Expected::Done,
+        afterwards: Afterwards::Over(EndCause::Logout),
+    },
+    Operation {
+        name: "revoke: access token",
+        function: "Revoke",
+        calls: &[needed("TransactWriteItems", 1)],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: |world| revocation(&world.access.0),
+        answer: Expected::Done,
+        afterwards: Afterwards::TokenRevoked,
+    },
+    Operation {
+        name: "introspect: refresh",
+        function: "Introspect",
+        // The client, the user, the session.
+        calls: &[needed("GetItem", 1), needed("GetItem", 2), needed("GetItem", 3)],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: |world| introspection(world, &world.presented),
+        answer: Expected::Active,
+        afterwards: Afterwards::GoesOn,
+    },
+    Operation {
+        name: "introspect: access",
+        function: "Introspect",
+        // And the mark of a token that was revoked by itself.
+        calls: &[needed("GetItem", 1), needed("GetItem", 2), needed("GetItem", 3), needed("GetItem", 4)],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: |world| introspection(world, &world.access.0),
+        answer: Expected::Active,
         afterwards: Afterwards::GoesOn,
     },
     Operation {

@@ -37,18 +37,28 @@ impl Place {
         Proxy::to(&self.ground.engine, &self.client).await
     }
 
-    pub(crate) fn log(&self, cell: usize) -> PathBuf {
-        self.bench.logs.join(format!("{cell}.log"))
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.bench.logs.join(format!("{name}.log"))
     }
 
     /// An instance of the operation's function, on that wire.
     pub(crate) async fn start(&self, operation: &Operation, proxy: &Proxy, log: &Path) -> Instance {
+        let limit = (operation.setting == Setting::Limit).then(|| ("SESSIONS_PER_USER", "2".to_owned()));
+        self.start_with(operation.function, limit, proxy, log).await
+    }
+
+    /// An instance of a function, on that wire, with a variable more.
+    pub(crate) async fn start_with(
+        &self,
+        function: &str,
+        variable: Option<(&'static str, String)>,
+        proxy: &Proxy,
+        log: &Path,
+    ) -> Instance {
         let endpoint = ("AWS_ENDPOINT_URL_DYNAMODB", proxy.endpoint.clone());
-        let mut variables: Environment = self.bench.variables.clone().into_iter().chain([endpoint]).collect();
-        if operation.setting == Setting::Limit {
-            variables.insert("SESSIONS_PER_USER", "2".to_owned());
-        }
-        Instance::start(&self.bench.binary(operation.function), &variables, log).await
+        let variables: Environment =
+            self.bench.variables.clone().into_iter().chain([endpoint]).chain(variable).collect();
+        Instance::start(&self.bench.binary(function), &variables, log).await
     }
 
     /// What a sound instance answers to the token.

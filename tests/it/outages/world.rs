@@ -2,7 +2,9 @@
 
 use auth_core::config::Variables;
 use auth_core::entropy::OsEntropy;
-use auth_core::id::{SessionId, UserId};
+use auth_core::id::{SessionId, TokenId, UserId};
+use auth_core::issuer::Issuer;
+use auth_core::jwt::Signer;
 use auth_core::login::LoginName;
 use auth_core::policy::SessionPolicy;
 use auth_core::refresh_token::{Nonce, RefreshKeys};
@@ -27,6 +29,9 @@ pub(crate) struct Ground {
     table: String,
     pub(crate) store: Store,
     refresh_keys: RefreshKeys,
+    issuer: Issuer,
+    signer: Signer,
+    client_secret: String,
     /// Everybody's, and its hashes.
     password: String,
     password_hash: String,
@@ -41,6 +46,10 @@ pub(crate) struct World {
     pub(crate) session: Session,
     /// The token that the client sends: the first, whatever came after it.
     pub(crate) presented: String,
+    /// An access token of the session's, and its `jti`.
+    pub(crate) access: (String, TokenId),
+    /// What the demo client shows.
+    pub(crate) client_secret: String,
     /// Another session of the user's, and one of another user's.
     bystanders: [Session; 2],
 }
@@ -59,6 +68,9 @@ impl Ground {
             table,
             store,
             refresh_keys: variables.refresh_keys().unwrap(),
+            issuer: variables.token_issuer().unwrap(),
+            signer: Signer::new(variables.signing_key().unwrap()),
+            client_secret: bench.demo_client_secret.clone(),
             password: bench.demo_password.clone(),
             password_hash: demo.password_hash,
             outdated_hash: weak.hash(&password, &OsEntropy).unwrap(),
@@ -73,7 +85,12 @@ impl Ground {
         let bystanders = [session(&user, 1, now), session(&stranger, 1, now)];
         let session = session(&user, newest, now.before(age));
         let first = self.refresh_keys.seal(user.id, session.id, 0, &nonce(0));
-        let world = World { password: self.password.clone(), session, presented: first.to_string(), bystanders, user };
+        let jti = TokenId::random(&OsEntropy).unwrap();
+        let minted = self.issuer.mint(&self.signer, &user, &session, &session.scope, jti, now).unwrap();
+        let access = (minted.text, jti);
+        let (password, client_secret) = (self.password.clone(), self.client_secret.clone());
+        let presented = first.to_string();
+        let world = World { user, password, session, presented, access, client_secret, bystanders };
         for session in [&world.session].into_iter().chain(&world.bystanders) {
             self.store.create_session(session).await.unwrap();
         }

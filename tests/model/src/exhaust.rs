@@ -24,6 +24,9 @@ pub struct Bounds {
     pub thief: usize,
     /// Requests of the owner's under way at a time.
     pub in_flight: usize,
+    /// Whether requests arrive when they are sent, and the thief's are answered when they are done: who has one under way
+    /// at a time may as well send it later, and a thief who hears sooner can do no less.
+    pub at_once: bool,
     /// Whether requests and answers are lost, given up on, and instances die.
     pub losses: bool,
     /// Whether the owner signs out.
@@ -42,10 +45,26 @@ pub const KINDS: [(&str, u64, Bounds); 4] = [
     ("owner and thief, three requests each", 10, TWO_ACTORS),
 ];
 
-const TWO_REQUESTS: Bounds =
-    Bounds { owner: 3, thief: 0, in_flight: 2, losses: true, logout: false, waits: 2, seconds: &[11, 91] };
-const TWO_ACTORS: Bounds =
-    Bounds { owner: 3, thief: 3, in_flight: 1, losses: false, logout: false, waits: 2, seconds: &[5, 91] };
+const TWO_REQUESTS: Bounds = Bounds {
+    owner: 3,
+    thief: 0,
+    in_flight: 2,
+    at_once: false,
+    losses: true,
+    logout: false,
+    waits: 2,
+    seconds: &[11, 91],
+};
+const TWO_ACTORS: Bounds = Bounds {
+    owner: 3,
+    thief: 3,
+    in_flight: 1,
+    at_once: true,
+    losses: false,
+    logout: false,
+    waits: 2,
+    seconds: &[5, 91],
+};
 
 /// What a search found.
 #[derive(Debug)]
@@ -97,7 +116,7 @@ pub fn explore(window: Duration, bounds: &Bounds) -> Result<Explored, ConfigErro
             let part = part?;
             explored.steps += part.steps;
             if let Some((violation, path)) = part.broken {
-                explored.broken = Some((violation, tell(&Rig::new(window)?, &path)));
+                explored.broken = Some((violation, tell(&Rig::new(window)?, bounds, &path)));
                 return Ok(explored);
             }
             level.extend(part.found.into_iter().filter_map(|(digest, path)| seen.insert(digest).then_some(path)));
@@ -117,7 +136,7 @@ fn expand(rig: &Rig, bounds: &Bounds, paths: &[Path], seen: &HashSet<u64>) -> Le
             level.steps += 1;
             let path: Path = path.iter().copied().chain([step]).collect();
             let mut world = World::new(rig, CAST, Memory::default(), SEED, false);
-            if let Some(violation) = path.iter().find_map(|step| take(&mut world, *step).err()) {
+            if let Some(violation) = path.iter().find_map(|step| take(&mut world, bounds, *step).err()) {
                 level.broken = Some((violation, path));
                 return level;
             }
@@ -130,14 +149,14 @@ fn expand(rig: &Rig, bounds: &Bounds, paths: &[Path], seen: &HashSet<u64>) -> Le
     level
 }
 
-fn take(world: &mut World<'_, Memory>, step: Step) -> Result<(), Violation> {
+fn take(world: &mut World<'_, Memory>, bounds: &Bounds, step: Step) -> Result<(), Violation> {
     world.step(step)?;
-    world.serve_reads()
+    if bounds.at_once { world.serve_at_once() } else { world.serve_reads() }
 }
 
-fn tell(rig: &Rig, path: &[Step]) -> String {
+fn tell(rig: &Rig, bounds: &Bounds, path: &[Step]) -> String {
     let mut world = World::new(rig, CAST, Memory::default(), SEED, true);
-    let _ = path.iter().try_for_each(|step| take(&mut world, *step));
+    let _ = path.iter().try_for_each(|step| take(&mut world, bounds, *step));
     world.into_story()
 }
 
@@ -155,7 +174,7 @@ fn left(bounds: &Bounds, path: &[Step]) -> [usize; 4] {
 /// The steps that can follow.
 fn possible(rig: &Rig, bounds: &Bounds, path: &[Step]) -> Vec<Step> {
     let mut world = World::new(rig, CAST, Memory::default(), SEED, false);
-    let _ = path.iter().try_for_each(|step| take(&mut world, *step));
+    let _ = path.iter().try_for_each(|step| take(&mut world, bounds, *step));
     let [owner, thief, waits, logout] = left(bounds, path);
     let (requests, operations, answers) = world.counts();
     let (can_send, can_give_up) = world.client_can();
@@ -184,7 +203,9 @@ fn possible(rig: &Rig, bounds: &Bounds, path: &[Step]) -> Vec<Step> {
         steps.extend(can_give_up.then_some(Step::GiveUp { client: 0 }));
     }
     if bounds.thief > 0 {
-        steps.extend((world.stolen() == 0).then_some(Step::Copy));
+        // Of what the owner keeps, it matters that it was copied, not when.
+        let is_new = path.len() == 1 || matches!(path.last(), Some(Step::Hear { .. }));
+        steps.extend((world.stolen() == 0 && is_new).then_some(Step::Copy));
         if thief > 0 && world.under_way(true) == 0 {
             steps.extend(small(world.stolen()).map(|token| Step::Steal { token }));
         }

@@ -8,6 +8,7 @@ use std::task::Poll;
 use auth_core::id::{SessionId, UserId};
 use auth_core::journal::Entry;
 use auth_core::rotation::{Write, Written};
+use auth_core::session::Session;
 use auth_core::time::UnixTime;
 use auth_core::user::User;
 use auth_dynamodb::error::{Reason, StoreError};
@@ -20,6 +21,7 @@ pub(crate) enum Operation {
     /// With the stamp of the entry that it may put into the journal.
     Write(Write, UnixTime),
     ReadUser,
+    ReadSession,
     /// From a stamp on.
     ReadJournal(UnixTime),
 }
@@ -29,6 +31,7 @@ pub(crate) enum Operation {
 pub(crate) enum Reply {
     Written(Written),
     User(Option<User>),
+    Session(Option<Session>),
     Journal(Vec<Entry>),
     /// The SDK has given up.
     Fault,
@@ -119,6 +122,13 @@ impl Table for Gate {
     async fn user(&self, _: UserId) -> Result<Option<User>, StoreError> {
         match self.ask(Operation::ReadUser).await {
             Reply::User(user) => Ok(user),
+            _ => Err(fault("GetItem")),
+        }
+    }
+
+    async fn session(&self, _: UserId, _: SessionId) -> Result<Option<Session>, StoreError> {
+        match self.ask(Operation::ReadSession).await {
+            Reply::Session(session) => Ok(session),
             _ => Err(fault("GetItem")),
         }
     }

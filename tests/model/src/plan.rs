@@ -138,8 +138,15 @@ fn wait<T: Table>(world: &World<'_, T>, rng: &mut Rng) -> Step {
 const STAMPS: [i32; 6] = [0, 5, -5, -9, -10, 3600];
 
 fn change(rng: &mut Rng) -> Step {
-    let changes =
-        [Change::Logout, Change::Disable, Change::Password, Change::Delete, Change::LessScope, Change::WholeScope];
+    let changes = [
+        Change::Logout,
+        Change::Disable,
+        Change::Password,
+        Change::Others,
+        Change::Delete,
+        Change::LessScope,
+        Change::WholeScope,
+    ];
     let change = rng.choose(&changes).unwrap_or(Change::Logout);
     Step::Change { change, stamped: rng.choose(&STAMPS).unwrap_or(0) }
 }

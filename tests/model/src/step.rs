@@ -72,6 +72,8 @@ pub enum Change {
     Disable,
     /// The password changes: the floor rises.
     Password,
+    /// All other sessions are ended: the floor rises, and this session with it.
+    Others,
     /// The user loses a part of the scope.
     LessScope,
     /// The user gets it back.

@@ -54,6 +54,7 @@ pub(crate) fn who(sender: Sender) -> String {
 pub(crate) fn describe(operation: &Operation, reply: &Reply) -> String {
     let what = match operation {
         Operation::ReadUser => "reads the user",
+        Operation::ReadSession => "reads the session",
         Operation::ReadJournal(_) => "reads the journal",
         Operation::Write(Write::Rotate { .. }, _) => "would rotate",
         Operation::Write(Write::Fork { .. }, _) => "would fork",
@@ -62,7 +63,7 @@ pub(crate) fn describe(operation: &Operation, reply: &Reply) -> String {
     let outcome = match reply {
         Reply::Written(Written::Done(_) | Written::Ended) => ", written",
         Reply::Written(Written::Refused(_)) => ", refused",
-        Reply::User(_) | Reply::Journal(_) | Reply::Fault => "",
+        Reply::User(_) | Reply::Session(_) | Reply::Journal(_) | Reply::Fault => "",
     };
     format!("{what}{outcome}")
 }
@@ -86,6 +87,7 @@ impl Change {
             Self::Logout => "the owner signs out",
             Self::Disable => "the user is disabled",
             Self::Password => "the password changes",
+            Self::Others => "all other sessions are ended",
             Self::LessScope => "the user loses a part of the scope",
             Self::WholeScope => "the user has the whole scope",
             Self::Delete => "the session is deleted",

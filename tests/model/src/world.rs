@@ -247,6 +247,18 @@ impl<'a, T: Table> World<'a, T> {
         Ok(())
     }
 
+    /// Lets requests arrive, reads of the user through, and the thief hear.
+    pub(crate) fn serve_at_once(&mut self) -> Result<(), Violation> {
+        while !self.requests.is_empty() {
+            self.arrive(0, 0)?;
+        }
+        self.serve_reads()?;
+        while let Some(at) = self.answers.iter().position(|(message, _)| message.sender == Sender::Thief) {
+            self.hear(at);
+        }
+        Ok(())
+    }
+
     /// What happened, for people.
     pub fn into_story(self) -> String {
         self.story.map(Story::into_text).unwrap_or_default()
@@ -427,6 +439,7 @@ impl<'a, T: Table> World<'a, T> {
             Reply::Written(Written::Refused(None)) => "gone".hash(&mut hasher),
             Reply::Written(Written::Ended) => "ended".hash(&mut hasher),
             Reply::User(_) => "user".hash(&mut hasher),
+            Reply::Session(_) => "session".hash(&mut hasher),
             Reply::Journal(_) => "journal".hash(&mut hasher),
             Reply::Fault => "fault".hash(&mut hasher),
         }
@@ -507,6 +520,7 @@ impl<'a, T: Table> World<'a, T> {
             }
             Operation::ReadJournal(from) => Reply::Journal(self.table.journal(*from)),
             Operation::ReadUser => Reply::User(self.table.user()),
+            Operation::ReadSession => Reply::Session(self.table.session()),
         }
     }
 
@@ -584,6 +598,10 @@ impl<'a, T: Table> World<'a, T> {
         self.revocations.version_is(self.user.ver, self.now);
     }
 
+    fn is_good(&self, session: &Session) -> bool {
+        session.is_alive(UnixTime::from_millis(self.now)) && self.user.admits(session.ver).is_ok()
+    }
+
     fn limit(&mut self, scope: &str, stamp: UnixTime) {
         self.raise_ver(stamp);
         self.user.scope = words(scope);
@@ -609,6 +627,12 @@ impl<'a, T: Table> World<'a, T> {
                 self.raise_ver(stamp);
                 self.user.floor = self.user.ver;
                 self.reference.ended();
+            }
+            Change::Others => {
+                let Some(session) = self.table.session().filter(|session| self.is_good(session)) else { return };
+                self.raise_ver(stamp);
+                self.user.floor = self.user.ver;
+                self.table.put_session(&Session { ver: self.user.ver, ..session });
             }
             Change::LessScope => self.limit(LESS_SCOPE, stamp),
             Change::WholeScope => self.limit(SCOPE, stamp),

@@ -84,7 +84,7 @@ pub enum Command {
     #[command(subcommand)]
     Client(Client),
     /// Take tokens out of use before they expire
-    #[command(override_usage = "authctl revoke [OPTIONS] <--user NAME|--session NAME SID|--token JTI|--client ID|--key KID>", after_help = AFTER_REVOKE)]
+    #[command(override_usage = "authctl revoke [OPTIONS] <--user NAME|--session NAME SID|--token JTI|--client ID|--key KID|--all>", after_help = AFTER_REVOKE)]
     Revoke(Revoke),
     /// Keys of access and refresh tokens
     #[command(subcommand)]
@@ -235,6 +235,9 @@ pub struct Revoke {
     /// All access tokens under a signing key, by its `kid`
     #[arg(long, value_name = "KID", value_parser = claim)]
     pub key: Option<String>,
+    /// All sessions and tokens of all users, and every sign-in under way; it reads the whole table
+    #[arg(long)]
+    pub all: bool,
 }
 
 /// What can stand in a token, and in a key of the table.

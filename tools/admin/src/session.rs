@@ -4,10 +4,10 @@ use std::io::Write;
 
 use auth_core::id::SessionId;
 use auth_core::login::LoginName;
-use auth_core::rotation::Written;
 use auth_core::session::{End, EndCause, Session};
 use auth_core::time::UnixTime;
 use auth_core::user::{Denial, User};
+use auth_dynamodb::session::Ending;
 use serde::Serialize;
 use serde_json::json;
 
@@ -40,9 +40,9 @@ impl<W: Write> Context<W> {
         let now = now();
         let end = End { cause: EndCause::Revoked, at: now };
         let (ended, sentence) = match self.store.end_session(session.user_id, session.id, &end, now).await? {
-            Written::Done(_) | Written::Ended => (1, "ended"),
-            Written::Refused(Some(_)) => (0, "had ended already"),
-            Written::Refused(None) => return Err(unknown()),
+            Ending::Done => (1, "ended"),
+            Ending::Refused(Some(_)) => (0, "had ended already"),
+            Ending::Refused(None) => return Err(unknown()),
         };
         self.output.done(&format!("session {sid} of \"{}\" {sentence}", name.as_str()), &json!({"ended": ended}))
     }

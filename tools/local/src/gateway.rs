@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use auth_core::entropy::{Entropy, NoEntropy};
 use auth_core::id::TokenId;
-use auth_core::time::Clock as _;
+use auth_core::time::Clock;
 use auth_http::function::{Function, invoke};
+use auth_log::invocation;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
@@ -44,6 +45,20 @@ pub enum Target {
     Sessions,
     /// `discovery`.
     Discovery,
+}
+
+impl Target {
+    /// The function's name.
+    const fn service(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Refresh => "refresh",
+            Self::Revoke => "revoke",
+            Self::Introspect => "introspect",
+            Self::Sessions => "sessions",
+            Self::Discovery => "discovery",
+        }
+    }
 }
 
 /// A path of the API; every method of it goes to the function.
@@ -149,16 +164,16 @@ impl Gateway {
         request_id: &str,
     ) -> Result<Response<Body>, GatewayResponse> {
         let gateway = Arc::clone(self);
-        let span = auth_log::invocation(request_id);
+        let span = invocation::span(target.service(), request_id, None);
         let invocation = async move {
-            let functions = &gateway.functions;
+            let (functions, clock) = (&gateway.functions, gateway.clock.as_ref());
             match target {
-                Target::Login => to_json(&functions.login, &event).await,
-                Target::Refresh => to_json(&functions.refresh, &event).await,
-                Target::Revoke => to_json(&functions.revoke, &event).await,
-                Target::Introspect => to_json(&functions.introspect, &event).await,
-                Target::Sessions => to_json(&functions.sessions, &event).await,
-                Target::Discovery => to_json(&functions.discovery, &event).await,
+                Target::Login => to_json(&functions.login, &event, clock).await,
+                Target::Refresh => to_json(&functions.refresh, &event, clock).await,
+                Target::Revoke => to_json(&functions.revoke, &event, clock).await,
+                Target::Introspect => to_json(&functions.introspect, &event, clock).await,
+                Target::Sessions => to_json(&functions.sessions, &event, clock).await,
+                Target::Discovery => to_json(&functions.discovery, &event, clock).await,
             }
         };
         let invoked = tokio::spawn(invocation.instrument(span)).await;
@@ -221,8 +236,8 @@ fn name_of(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
 
-async fn to_json(function: &impl Function, event: &Value) -> Option<Value> {
-    serde_json::to_value(invoke(function, event).await).ok()
+async fn to_json(function: &impl Function, event: &Value, clock: &dyn Clock) -> Option<Value> {
+    serde_json::to_value(invoke(function, event, clock).await).ok()
 }
 
 /// The output format of a proxy integration; anything else is "Malformed Lambda proxy response".

@@ -81,7 +81,7 @@ impl Arguments {
             (Kind::RestRequest, _) => Surface::RestRequest,
             (Kind::Http, "1.0") => Surface::Http(Payload::One),
             (Kind::Http, _) => {
-                Surface::Http(Payload::Two { simple: Variables::new(&environment).switch("SIMPLE_RESPONSES")? })
+                Surface::Http(Payload::Two { simple: Variables::new(&environment).switch("SIMPLE_RESPONSES", false)? })
             }
             (Kind::Websocket, _) => Surface::WebSocket,
         };

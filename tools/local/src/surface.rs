@@ -8,7 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use auth_core::time::UnixTime;
+use auth_log::invocation;
 use serde_json::{Map, Value};
+use tracing::Instrument as _;
 
 use crate::answer::{Answer, Verdict};
 use crate::event::Exchange;
@@ -147,7 +149,8 @@ impl Authorization {
             Surface::Http(Payload::Two { .. }) => exchange.http_2(&identity),
             Surface::WebSocket => exchange.connect(),
         };
-        let answer = (self.invoke)(event).await.map_err(|error| match error.as_str() {
+        let span = invocation::span("authorizer", &exchange.received.id, None);
+        let answer = (self.invoke)(event).instrument(span).await.map_err(|error| match error.as_str() {
             "Unauthorized" => GatewayResponse::Unauthorized,
             _ => GatewayResponse::Default5xx,
         })?;

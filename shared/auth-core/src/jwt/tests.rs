@@ -939,6 +939,31 @@ fn the_first_failure_in_the_order_of_the_checks_is_told() {
     assert_eq!(party.verify(&format!("{header}.!.!")), Err(Rejection::Header));
 }
 
+/// Operators search for them, and metrics count by them.
+#[test]
+fn the_log_tells_reasons_by_these_names() {
+    let reasons = [
+        (Rejection::TooLong, "malformed"),
+        (Rejection::NotCompact, "malformed"),
+        (Rejection::Header, "malformed"),
+        (Rejection::Claims, "malformed"),
+        (Rejection::WrongType, "wrong_type"),
+        (Rejection::UnknownKey, "unknown_key"),
+        (Rejection::WrongAlgorithm, "wrong_algorithm"),
+        (Rejection::Signature, "wrong_signature"),
+        (Rejection::WrongIssuer, "wrong_issuer"),
+        (Rejection::WrongAudience, "wrong_audience"),
+        (Rejection::Expired, "expired"),
+        (Rejection::NotYetValid, "not_yet_valid"),
+        (Rejection::IssuedInFuture, "not_yet_valid"),
+        (Rejection::LivesTooLong, "lives_too_long"),
+        (Rejection::SenderConstrained, "sender_constrained"),
+    ];
+    for (rejection, name) in reasons {
+        assert_eq!(rejection.reason(), name, "{rejection:?}");
+    }
+}
+
 /// Whether the signature layer believes a JWS that is no access token: our own decoding, key choice and check, without
 /// `typ`, which these vectors do not have.
 fn believes(keys: &Value, token: &str) -> bool {

@@ -66,6 +66,24 @@ async fn a_user_and_a_session_end_as_by_session_end() {
     assert_eq!(told(&operator).await.len(), 2);
 }
 
+/// More than go at a time, in pages of a few.
+#[tokio::test(flavor = "multi_thread")]
+async fn everybodys_sessions_end() {
+    let operator = Operator::start().await;
+    let mut users = Vec::new();
+    for n in 0..40 {
+        users.push(operator.user(&format!("user-{n}")).await);
+    }
+    let revoke = ["revoke", "--all", "--yes", "--page-size", "7"];
+    assert_eq!(operator.json(&revoke), [json!({"ended": "all", "users": 40})]);
+    for user in &users {
+        let kept = operator.kept(user.login_name.as_str()).await;
+        assert!(kept.floor > user.ver && kept.floor == kept.ver, "{kept:?}");
+    }
+    assert_eq!(told(&operator).await.len(), 40);
+    assert_eq!(operator.run(&revoke).done(), "all sessions of 40 users ended\n", "it can be said again");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_revoked_unasked() {
     let operator = Operator::start().await;
@@ -73,6 +91,7 @@ async fn nothing_is_revoked_unasked() {
     for what in [["--user", "alice"], ["--token", "1"], ["--client", "web"], ["--key", "1"]] {
         assert!(operator.run(&["revoke", what[0], what[1]]).refused(5).contains("--yes"), "{what:?}");
     }
+    assert!(operator.run(&["revoke", "--all"]).refused(5).contains("--yes"));
     assert_eq!(told(&operator).await, []);
 }
 
@@ -80,7 +99,8 @@ async fn nothing_is_revoked_unasked() {
 fn it_takes_exactly_one_of_them() {
     let long = "x".repeat(257);
     let sid = "67e55044-10b1-426f-9247-bb680e5fe0c8";
-    let cases: [(&[&str], &str); 7] = [
+    let cases: [(&[&str], &str); 8] = [
+        (&["--all", "--user", "alice"], "cannot be used with"),
         (&[], "required arguments were not provided"),
         (&["--user", "alice", "--key", "1"], "cannot be used with"),
         (&["--session", "alice"], "2 values required"),
