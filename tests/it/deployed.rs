@@ -262,6 +262,7 @@ impl SamLocal {
         let process = Command::new("sam")
             .args(["local", "start-api", "--warm-containers", "EAGER", "--host", "127.0.0.1"])
             .args(environment("SKIP_PULL"))
+            .args(["--parameter-overrides", &format!("Architecture={}", given("ARCHITECTURE"))])
             .args(["--add-host", "host.docker.internal:host-gateway", "--port", &address.port().to_string()])
             .args(["--template", &given("TEMPLATE"), "--env-vars"])
             .arg(&file)
