@@ -172,7 +172,7 @@ impl Deployed {
         self.get("/me", Some(&newer)).await.with(StatusCode::OK);
     }
 
-    /// How long after a logout was acknowledged its access token was refused.
+    /// How long after a logout was acknowledged its access token was let in for the last time.
     async fn sign_out(&self) -> Duration {
         let [[access, refresh], [other, _]] = [self.sign_in(&self.member).await, self.sign_in(&self.member).await];
         self.get("/me", Some(&access)).await.with(StatusCode::OK);
@@ -180,12 +180,17 @@ impl Deployed {
         let ended = Instant::now();
         let refused = self.post("/refresh", &json!({"refresh_token": refresh})).await;
         assert_eq!(refused.with(StatusCode::BAD_REQUEST)["error"], "invalid_grant");
-        while self.get("/me", Some(&access)).await.status == StatusCode::OK {
-            assert!(ended.elapsed() < BOUND, "still let in after {:?}", ended.elapsed());
+        // There may be several instances, and each sees it by itself.
+        let mut seen = Duration::ZERO;
+        while ended.elapsed() < BOUND {
+            if self.get("/me", Some(&access)).await.status == StatusCode::OK {
+                seen = ended.elapsed();
+            }
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
-        let seen = ended.elapsed();
-        self.get("/me", Some(&access)).await.with(self.unauthorized());
+        for _ in 0..10 {
+            self.get("/me", Some(&access)).await.with(self.unauthorized());
+        }
         self.get("/me", Some(&other)).await.with(StatusCode::OK);
         seen
     }
@@ -200,7 +205,7 @@ async fn a_walk_through_the_routes_of_a_stack() {
 #[tokio::test]
 #[ignore = "needs what tests/real/deploy/run sets up"]
 async fn after_a_logout_from_a_stack_its_token_is_refused_within_the_bound() {
-    println!("a logout was seen after {:.1?}", Deployed::given().await.sign_out().await);
+    println!("let in for the last time after {:.1?}", Deployed::given().await.sign_out().await);
 }
 
 /// The examples: gateways of somebody else's, to which the authorizer is attached.
@@ -217,8 +222,12 @@ async fn own_gateways_let_in_and_refuse() {
         let refusals = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
         assert!(!refusals.contains(&at(Some(&access)).await), "{kind}");
         assert_eq!(at(Some(&narrow)).await, StatusCode::FORBIDDEN, "{kind}");
-        for refused in [None, Some("a.b.c"), Some(&refresh)] {
-            assert_eq!(at(refused).await, StatusCode::UNAUTHORIZED, "{kind}: {refused:?}");
+        assert_eq!(at(None).await, StatusCode::UNAUTHORIZED, "{kind}");
+        // To MiniStack, every error of an HTTP API's authorizer is a fault.
+        let is_http = kind == "HTTP_API";
+        let refused = if is_http { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::UNAUTHORIZED };
+        for token in ["a.b.c", refresh.as_str()] {
+            assert_eq!(at(Some(token)).await, refused, "{kind}: {token}");
         }
     }
 }
@@ -232,7 +241,7 @@ async fn sam_local_answers_as_the_stack_does() {
     let store = Store::on_loopback(endpoint, bench.variables["TABLE_NAME"].clone());
     let api = Deployed::at(Gateway::SamLocal, sam_local.url.clone(), bench.variables["ISSUER"].clone(), &store).await;
     api.walk().await;
-    println!("a logout was seen after {:.1?}", api.sign_out().await);
+    println!("let in for the last time after {:.1?}", api.sign_out().await);
 }
 
 /// `sam local start-api`, which ends with this value.
@@ -255,6 +264,7 @@ impl SamLocal {
         let process = Command::new("sam")
             .args(["local", "start-api", "--warm-containers", "EAGER", "--host", "127.0.0.1"])
             .args(environment("SKIP_PULL"))
+            .args(["--parameter-overrides", &format!("Architecture={}", given("ARCHITECTURE"))])
             .args(["--add-host", "host.docker.internal:host-gateway", "--port", &address.port().to_string()])
             .args(["--template", &given("TEMPLATE"), "--env-vars"])
             .arg(&file)
