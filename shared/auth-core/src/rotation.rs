@@ -353,6 +353,38 @@ mod tests {
         )
     }
 
+    #[test]
+    fn asking_says_what_a_refresh_would_be_told() {
+        // Token 1 was used; 2 is its child.
+        let session = Session { previous: Some(nonce(1)), newest: child(2, 2, NOW), ..login() };
+        let ended = Session { ended: Some(End { cause: EndCause::Logout, at: NOW }), ..session.clone() };
+        let cases = [
+            ("a child that rests", &session, child(2, 2, NOW), NOW, Ok(())),
+            ("a child", &session, child(2, 2, NOW), NOW + REST, Ok(())),
+            ("previous, at once", &session, child(1, 1, NOW), NOW, Ok(())),
+            ("previous, later", &session, child(1, 1, NOW), NOW + REST, Ok(())),
+            ("from the future of a restored table", &session, child(3, 3, NOW), NOW, Ok(())),
+            ("one before previous", &session, child(0, 0, NOW), NOW, Err(Refusal::Replayed { behind: 2 })),
+            ("of a session that has ended", &ended, child(2, 2, NOW), NOW, Err(Refusal::Ended(EndCause::Logout))),
+            ("too late", &session, child(2, 2, NOW), NOW + ABSOLUTE, Err(Refusal::Expired)),
+        ];
+        for (name, session, presented, now, expected) in cases {
+            assert_eq!(check(session, &token(&presented), now), expected, "{name}");
+        }
+    }
+
+    /// Operators search for them, and metrics count by them.
+    #[test]
+    fn the_log_tells_outcomes_by_these_names() {
+        let decisions = [Decision::Rest, Decision::Rotate, Decision::Repeat, Decision::Fork, Decision::Adopt];
+        assert_eq!(decisions.map(Decision::name), ["rest", "rotate", "repeat", "fork", "adopt"]);
+        let ended = Refusal::Ended(EndCause::Logout);
+        let refusals = [Refusal::Unknown, ended, Refusal::Expired, Refusal::Replayed { behind: 1 }];
+        assert_eq!(refusals.map(Refusal::name), ["unknown", "ended", "expired", "replayed"]);
+        let causes = [EndCause::Logout, EndCause::Replay, EndCause::Revoked, EndCause::Displaced];
+        assert_eq!(causes.map(EndCause::name), ["logout", "replay", "revoked", "displaced"]);
+    }
+
     /// One item under conditional writes, as the store keeps it, and how often it was written.
     struct Store {
         item: Option<Session>,
