@@ -689,6 +689,28 @@ mod tests {
     }
 
     #[test]
+    fn refused_twice_a_rotation_gives_up_too() {
+        // An unused child, whose siblings keep changing: there is room, only never a write that holds.
+        let earlier = vec![child(7, 7, NOW)];
+        let session = Session { previous: Some(nonce(6)), newest: child(8, 8, NOW), earlier, ..login() };
+        for (disturbances, expected) in [(2, None), (3, Some(Outcome::Busy))] {
+            let (mut store, mut writes) = (Store::new(session.clone()), 0);
+            let outcome = store.present_amid(&child(7, 7, NOW), 99, NOW + REST, |number, store| {
+                writes = number;
+                if number <= disturbances {
+                    let byte = 200 + u8::try_from(number).unwrap();
+                    store.item.as_mut().unwrap().newest = child(byte.into(), byte, NOW);
+                }
+            });
+            assert_eq!(writes, 3, "{disturbances} disturbances");
+            match expected {
+                Some(expected) => assert_eq!(outcome, expected),
+                None => assert_eq!(granted(outcome).0, Decision::Rotate),
+            }
+        }
+    }
+
+    #[test]
     fn a_replay_is_ended_however_busy_the_session_is() {
         // Twice refused, and then the token turns out to be an old one.
         let session = Session { previous: Some(nonce(7)), newest: child(8, 8, NOW), ..login() };
