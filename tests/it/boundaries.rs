@@ -29,6 +29,15 @@ fn linked(metadata: &Metadata, name: &str) -> BTreeSet<String> {
     found
 }
 
+/// With several programs to choose among, Cargo would refuse.
+#[test]
+fn cargo_run_starts_the_stack() {
+    let metadata = metadata();
+    let packages = metadata.workspace_default_packages();
+    let programs = packages.iter().flat_map(|package| &package.targets).filter(|target| target.is_bin());
+    assert_eq!(programs.map(|program| program.name.as_str()).collect::<Vec<_>>(), ["local"]);
+}
+
 #[test]
 fn functions_link_what_they_need_and_no_more() {
     let metadata = metadata();
