@@ -1,6 +1,9 @@
 //! What the workspace promises of its own shape: a function's dependencies are the list of its powers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
@@ -27,6 +30,28 @@ fn linked(metadata: &Metadata, name: &str) -> BTreeSet<String> {
         next.extend(normal.map(|dependency| &dependency.pkg).filter(|id| found.insert(names[*id].to_owned())));
     }
     found
+}
+
+/// With several programs to choose among, Cargo would refuse.
+#[test]
+fn cargo_run_starts_the_stack() {
+    let metadata = metadata();
+    let packages = metadata.workspace_default_packages();
+    let programs = packages.iter().flat_map(|package| &package.targets).filter(|target| target.is_bin());
+    assert_eq!(programs.map(|program| program.name.as_str()).collect::<Vec<_>>(), ["local"]);
+}
+
+#[test]
+fn every_suite_against_real_parts_is_executable_and_run() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let all = fs::read_to_string(root.join("../.ci/run")).unwrap();
+    let suites = fs::read_dir(root.join("real")).unwrap().map(|entry| entry.unwrap().path());
+    for suite in suites.filter(|path| path.is_dir()) {
+        let mode = fs::metadata(suite.join("run")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{suite:?}");
+        let name = suite.file_name().unwrap().to_str().unwrap();
+        assert!(all.contains(&format!("suite {name} tests/real/{name}/run\n")), "{name}");
+    }
 }
 
 #[test]

@@ -9,20 +9,15 @@ use std::time::Duration;
 use auth_core::config::environment;
 use auth_core::entropy::OsEntropy;
 use auth_core::id::UserId;
-use auth_core::login::LoginName;
-use auth_core::scope::{Roles, Scope};
-use auth_core::user::{Status, User};
+use auth_core::scope::Scope;
 use auth_dynamodb::store::Store;
-use auth_dynamodb::user::Creation;
-use auth_password::hasher::{Hasher, Parameters};
-use auth_password::password::Password;
+use auth_password::hasher::Parameters;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use crate::login::{PASSWORD, create};
 use crate::rie::Bench;
-
-const PASSWORD: &str = "correct horse battery staple";
 
 /// The default of `MAX_STALENESS_SECONDS`.
 const BOUND: Duration = Duration::from_secs(15);
@@ -46,9 +41,9 @@ struct Deployed {
     issuer: String,
     client: Client,
     /// All that a user of the template's route policy may have.
-    member: LoginName,
+    member: String,
     /// Whose scope does not reach `/me`.
-    guest: LoginName,
+    guest: String,
 }
 
 struct Answer {
@@ -57,21 +52,10 @@ struct Answer {
 }
 
 /// A new user with this scope.
-async fn create(store: &Store, scope: &str) -> LoginName {
-    let id = UserId::random(&OsEntropy).unwrap();
-    let login_name = LoginName::parse(&format!("user-{id}")).unwrap();
-    let user = User {
-        id,
-        login_name: login_name.clone(),
-        status: Status::Active,
-        ver: 1,
-        floor: 0,
-        roles: Roles::default(),
-        scope: Scope::parse(scope).unwrap(),
-    };
-    let hash = Hasher::new(Parameters::default()).hash(&Password::presented(PASSWORD).unwrap(), &OsEntropy).unwrap();
-    assert_eq!(store.create_user(&user, &hash).await.unwrap(), Creation::Created);
-    login_name
+async fn user(store: &Store, scope: &str) -> String {
+    let name = format!("user-{}", UserId::random(&OsEntropy).unwrap());
+    create(store, &name, Parameters::default(), |user| user.scope = Scope::parse(scope).unwrap()).await;
+    name
 }
 
 impl Deployed {
@@ -82,7 +66,7 @@ impl Deployed {
     }
 
     async fn at(gateway: Gateway, url: String, issuer: String, store: &Store) -> Self {
-        let [member, guest] = [create(store, "profile notes").await, create(store, "notes").await];
+        let [member, guest] = [user(store, "profile notes").await, user(store, "notes").await];
         Self { gateway, url, issuer, client: Client::new(), member, guest }
     }
 
@@ -105,8 +89,8 @@ impl Deployed {
     }
 
     /// The tokens of a user: access, refresh.
-    async fn sign_in(&self, name: &LoginName) -> [String; 2] {
-        self.post("/login", &json!({"username": name.as_str(), "password": PASSWORD})).await.tokens()
+    async fn sign_in(&self, name: &str) -> [String; 2] {
+        self.post("/login", &json!({"username": name, "password": PASSWORD})).await.tokens()
     }
 
     /// What a token is answered with that is not good.
@@ -148,7 +132,7 @@ impl Deployed {
         let metadata = self.get("/.well-known/oauth-authorization-server", None).await.with(StatusCode::OK);
         assert_eq!(metadata["issuer"], self.issuer);
 
-        let wrong = self.post("/login", &json!({"username": self.member.as_str(), "password": "another one"})).await;
+        let wrong = self.post("/login", &json!({"username": self.member, "password": "another one"})).await;
         assert_eq!(wrong.with(StatusCode::BAD_REQUEST)["error"], "invalid_grant");
         let [access, refresh] = self.sign_in(&self.member).await;
 

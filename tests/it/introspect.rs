@@ -18,7 +18,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Api, RESTED, SECOND, START, Tokens, WEEK, engine};
-use crate::wire::{Fault, Hold, Wire};
+use crate::wire::Wire;
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const INACTIVE: &str = r#"{"active":false}"#;
@@ -205,8 +205,7 @@ async fn the_session_that_stays_is_active_at_every_moment() {
         let api = Arc::new(Api::start_on(wire.endpoint.clone(), &[]).await);
         let tokens = api.login().await;
         let (user, (_, sid)) = (api.user_of(&tokens.access).await, api.session_of(&tokens.access).await);
-        let hold = Arc::new(Hold::default());
-        wire.plan("GetItem", vec![Fault::None; read].into_iter().chain([Fault::Held(Arc::clone(&hold))]));
+        let hold = wire.hold("GetItem", read);
         let under_way = tokio::spawn({
             let (api, token) = (Arc::clone(&api), tokens.refresh.clone());
             async move { api.introspect(&token).await }

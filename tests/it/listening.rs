@@ -20,8 +20,9 @@ pub(crate) struct Listening {
     _guard: DefaultGuard,
 }
 
+/// Lines, kept for whoever asks.
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Heard(pub(crate) Arc<Mutex<Vec<u8>>>);
 
 impl Write for Heard {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -1,7 +1,6 @@
 //! What the log must not say, at its most talkative.
 
-use std::io::Write;
-use std::sync::{Mutex, Once};
+use std::sync::{LazyLock, Once};
 
 use auth_log::settings::Settings;
 use base64::Engine as _;
@@ -14,33 +13,22 @@ use tracing::Level;
 use crate::browser::Browser;
 use crate::emf::points;
 use crate::harness::{Api, HANDSHAKE, RESTED, Tokens, engine};
+use crate::listening::Heard;
 
-static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-
-struct Lines;
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        LINES.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
+static HEARD: LazyLock<Heard> = LazyLock::new(Heard::default);
 
 /// Keeps the log of all tests, at `TRACE`.
 pub(crate) fn capture() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let settings = Settings { level: Level::TRACE, deployment: Some("tests".to_owned()), ..Settings::new("tests") };
-        tracing::subscriber::set_global_default(auth_log::subscriber(settings, || Lines)).unwrap();
+        tracing::subscriber::set_global_default(auth_log::subscriber(settings, || HEARD.clone())).unwrap();
     });
 }
 
 /// What all tests have said so far, but for those that listen by themselves.
 pub(crate) fn all() -> String {
-    String::from_utf8(LINES.lock().unwrap().clone()).unwrap()
+    String::from_utf8(HEARD.0.lock().unwrap().clone()).unwrap()
 }
 
 /// A token in a URL, let in and refused; a session that is displaced.

@@ -10,6 +10,7 @@ use auth_core::scope::{Roles, Scope};
 use auth_core::time::Clock as _;
 use auth_core::user::{Status, User};
 use auth_dynamodb::change::Changed;
+use auth_dynamodb::store::Store;
 use auth_dynamodb::user::Creation;
 use auth_password::hasher::{Hasher, Parameters};
 use auth_password::password::Password;
@@ -17,12 +18,17 @@ use serde_json::json;
 
 use crate::harness::{Answer, Api, SECOND, START, engine};
 use crate::revocation::SEEN;
-use crate::wire::{Fault, Hold, Wire};
+use crate::wire::{Fault, Wire};
 
-const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// Creates a user whose hash was made with these parameters.
-async fn create(api: &Api, name: &str, parameters: Parameters, change: impl FnOnce(&mut User)) -> UserId {
+pub(crate) async fn create(
+    store: &Store,
+    name: &str,
+    parameters: Parameters,
+    change: impl FnOnce(&mut User),
+) -> UserId {
     let id = UserId::random(&OsEntropy).unwrap();
     let mut user = User {
         id,
@@ -35,7 +41,7 @@ async fn create(api: &Api, name: &str, parameters: Parameters, change: impl FnOn
     };
     change(&mut user);
     let password_hash = Hasher::new(parameters).hash(&Password::presented(PASSWORD).unwrap(), &OsEntropy).unwrap();
-    assert_eq!(api.store.create_user(&user, &password_hash).await.unwrap(), Creation::Created);
+    assert_eq!(store.create_user(&user, &password_hash).await.unwrap(), Creation::Created);
     id
 }
 
@@ -59,8 +65,8 @@ fn visible(answer: &Answer) -> (u16, Vec<(String, String)>, String) {
 async fn unknown_wrong_disabled_and_revoked_answer_alike() {
     let wire = Wire::to(engine().await).await;
     let api = Api::start_on(wire.endpoint.clone(), &[]).await;
-    create(&api, "disabled", Parameters::default(), |user| user.status = Status::Disabled).await;
-    create(&api, "below-floor", Parameters::default(), |user| user.floor = 2).await;
+    create(&api.store, "disabled", Parameters::default(), |user| user.status = Status::Disabled).await;
+    create(&api.store, "below-floor", Parameters::default(), |user| user.floor = 2).await;
     wire.calls();
     let wrong = login(&api, "demo", "a wrong one").await;
     assert_eq!(wrong.status, 400);
@@ -75,7 +81,7 @@ async fn unknown_wrong_disabled_and_revoked_answer_alike() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_password_ends_every_session_and_begins_new_ones() {
     let api = Api::start().await;
-    let id = create(&api, "alice", Parameters::default(), |_| {}).await;
+    let id = create(&api.store, "alice", Parameters::default(), |_| {}).await;
     let session = login(&api, "alice", PASSWORD).await.tokens();
     let user = api.store.user(id).await.unwrap().unwrap();
     let password_hash =
@@ -95,8 +101,7 @@ async fn a_login_by_the_old_hash_begins_nothing_that_lives() {
         let wire = Wire::to(engine().await).await;
         let api = Arc::new(Api::start_on(wire.endpoint.clone(), &[]).await);
         let user = api.user_of(&api.login().await.access).await;
-        let hold = Arc::new(Hold::default());
-        wire.plan(call, [Fault::Held(Arc::clone(&hold))]);
+        let hold = wire.hold(call, 0);
         let under_way = tokio::spawn({
             let api = Arc::clone(&api);
             async move { api.sign_in(&api.password).await }
@@ -229,14 +234,14 @@ async fn spellings_of_a_name_are_one_name() {
     for name in ["Demo", "DEMO", "\u{ff24}emo"] {
         assert_eq!(login(&api, name, &api.password).await.status, 200, "{name}");
     }
-    create(&api, "zoe\u{308}", Parameters::default(), |_| {}).await;
+    create(&api.store, "zoe\u{308}", Parameters::default(), |_| {}).await;
     assert_eq!(login(&api, "ZO\u{cb}", PASSWORD).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outdated_hash_is_renewed_by_a_login() {
     let api = Api::start().await;
-    create(&api, "old", Parameters::new(64, 1, 1).unwrap(), |_| {}).await;
+    create(&api.store, "old", Parameters::new(64, 1, 1).unwrap(), |_| {}).await;
     let name = LoginName::parse("old").unwrap();
     let hash = async || api.store.credentials(&name).await.unwrap().unwrap().password_hash;
     assert!(hash().await.contains("m=64,t=1,p=1"));
@@ -276,7 +281,7 @@ async fn scope_is_what_was_asked_for_or_all() {
 async fn who_is_disabled_or_below_the_floor_does_not_refresh() {
     let engine = engine().await;
     let api = Api::start_on(engine.clone(), &[]).await;
-    let id = create(&api, "leaver", Parameters::default(), |_| {}).await;
+    let id = create(&api.store, "leaver", Parameters::default(), |_| {}).await;
     let token = login(&api, "leaver", PASSWORD).await.tokens().refresh;
     let set = async |attribute: &str, value: serde_json::Value| {
         crate::wire::dynamodb(

@@ -142,10 +142,9 @@ fn is_elsewhere(function: &str, variable: &str) -> bool {
 fn every_function_gets_the_variables_of_its_log_and_lambda_keeps_all_lines() {
     let globals = &parse(TEMPLATE)["Globals"]["Function"];
     let (read, required) = read_by(|variables| Settings::from_variables("login", variables).map(drop));
-    let ours: BTreeSet<&str> = read.iter().map(String::as_str).filter(|name| !name.starts_with("AWS_")).collect();
+    let ours = read.into_iter().filter(|name| !name.starts_with("AWS_")).collect();
     let variables = &globals["Environment"]["Variables"];
-    let set: BTreeSet<&str> = variables.as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!((set, required), (ours, BTreeSet::new()));
+    assert_eq!((names(variables), required), (ours, BTreeSet::new()));
     assert_eq!(variables["DEPLOYMENT"], json!({"Ref": "AWS::StackName"}));
     assert_eq!(globals["LoggingConfig"]["ApplicationLogLevel"], "TRACE");
 }

@@ -77,6 +77,14 @@ impl Wire {
         self.state.faults.lock().unwrap().extend(faults.into_iter().map(|fault| (operation, fault)));
     }
 
+    /// Of the next calls of `operation`, the first `sound` ones go well, and the one after them waits.
+    pub(crate) fn hold(&self, operation: &'static str, sound: usize) -> Arc<Hold> {
+        let hold = Arc::new(Hold::default());
+        let faults = vec![Fault::None; sound];
+        self.plan(operation, faults.into_iter().chain([Fault::Held(Arc::clone(&hold))]));
+        hold
+    }
+
     /// What was planned and has not come is off.
     pub(crate) fn clear(&self) {
         self.state.faults.lock().unwrap().clear();

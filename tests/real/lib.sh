@@ -1,6 +1,8 @@
 # shellcheck shell=bash
 # What the suites share: to be sourced. Tools go to a cache outside the repository, each under its version.
 set -euo pipefail
+# Within $(…), too: what was not installed whole is not taken for installed.
+shopt -s inherit_errexit
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/countersign
@@ -32,6 +34,16 @@ started=()
 stop_at_exit() {
     started+=("$1")
     trap 'kill "${started[@]}" 2>/dev/null; wait' EXIT
+}
+
+# until_it_listens PORT LOG: waits for the process that was started last, which is stopped when this shell ends.
+until_it_listens() {
+    local process=$!
+    stop_at_exit "$process"
+    until (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do
+        kill -0 "$process" 2>/dev/null || { cat "$2" >&2; return 1; }
+        sleep 0.2
+    done
 }
 
 # once FOLDER COMMAND...: runs a command that fills a folder, unless it has done so before.
@@ -93,25 +105,17 @@ start_dynamodb_local() {
         exec java -Xmx512m -Djava.library.path=./DynamoDBLocal_lib -jar DynamoDBLocal.jar \
             -port "$port" -inMemory -sharedDb -disableTelemetry
     ) >"$1" 2>&1 &
-    stop_at_exit $!
-    until (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
-        kill -0 "$!" 2>/dev/null || { cat "$1" >&2; return 1; }
-        sleep 0.2
-    done
+    until_it_listens "$port" "$1"
     export DYNAMODB_ENDPOINT=http://127.0.0.1:$port
 }
 
 # start_ministack LOG: starts an AWS on loopback, until this shell ends; the environment leads to it.
 start_ministack() {
-    local port log=$1
+    local port
     port=$(free_port)
     # Its own environment is handed on to functions.
-    env -i "PATH=$PATH" "HOME=$HOME" "GATEWAY_PORT=$port" BIND_HOST=127.0.0.1 IOT_MTLS_ENABLED=0 "$ministack" >"$log" 2>&1 &
-    stop_at_exit $!
-    until (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do
-        kill -0 "$!" 2>/dev/null || { cat "$log" >&2; return 1; }
-        sleep 0.2
-    done
+    env -i "PATH=$PATH" "HOME=$HOME" "GATEWAY_PORT=$port" BIND_HOST=127.0.0.1 IOT_MTLS_ENABLED=0 "$ministack" >"$1" 2>&1 &
+    until_it_listens "$port" "$1"
     export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
     export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 }

@@ -87,6 +87,16 @@ impl Refusal {
             Self::NoKeys(_) => "no_keys",
         }
     }
+
+    /// One line, which is the metrics, too.
+    fn log(self, latency: Duration) {
+        let (reason, latency) = (self.reason(), millis(latency));
+        if self.text() == UNAUTHORIZED {
+            tracing::info!(event = "unauthorized", reason, Latency = latency, Denials = 1);
+        } else {
+            tracing::error!(event = "fault", reason, Latency = latency, Faults = 1);
+        }
+    }
 }
 
 /// What was decided about a caller who is known.
@@ -116,18 +126,6 @@ impl Decision {
                 Latency = latency,
                 Denials = 1
             );
-        }
-    }
-}
-
-impl Refusal {
-    /// One line, which is the metrics, too.
-    fn log(self, latency: Duration) {
-        let (reason, latency) = (self.reason(), millis(latency));
-        if self.text() == UNAUTHORIZED {
-            tracing::info!(event = "unauthorized", reason, Latency = latency, Denials = 1);
-        } else {
-            tracing::error!(event = "fault", reason, Latency = latency, Faults = 1);
         }
     }
 }

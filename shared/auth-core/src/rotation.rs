@@ -353,6 +353,38 @@ mod tests {
         )
     }
 
+    #[test]
+    fn asking_says_what_a_refresh_would_be_told() {
+        // Token 1 was used; 2 is its child.
+        let session = Session { previous: Some(nonce(1)), newest: child(2, 2, NOW), ..login() };
+        let ended = Session { ended: Some(End { cause: EndCause::Logout, at: NOW }), ..session.clone() };
+        let cases = [
+            ("a child that rests", &session, child(2, 2, NOW), NOW, Ok(())),
+            ("a child", &session, child(2, 2, NOW), NOW + REST, Ok(())),
+            ("previous, at once", &session, child(1, 1, NOW), NOW, Ok(())),
+            ("previous, later", &session, child(1, 1, NOW), NOW + REST, Ok(())),
+            ("from the future of a restored table", &session, child(3, 3, NOW), NOW, Ok(())),
+            ("one before previous", &session, child(0, 0, NOW), NOW, Err(Refusal::Replayed { behind: 2 })),
+            ("of a session that has ended", &ended, child(2, 2, NOW), NOW, Err(Refusal::Ended(EndCause::Logout))),
+            ("too late", &session, child(2, 2, NOW), NOW + ABSOLUTE, Err(Refusal::Expired)),
+        ];
+        for (name, session, presented, now, expected) in cases {
+            assert_eq!(check(session, &token(&presented), now), expected, "{name}");
+        }
+    }
+
+    /// Operators search for them, and metrics count by them.
+    #[test]
+    fn the_log_tells_outcomes_by_these_names() {
+        let decisions = [Decision::Rest, Decision::Rotate, Decision::Repeat, Decision::Fork, Decision::Adopt];
+        assert_eq!(decisions.map(Decision::name), ["rest", "rotate", "repeat", "fork", "adopt"]);
+        let ended = Refusal::Ended(EndCause::Logout);
+        let refusals = [Refusal::Unknown, ended, Refusal::Expired, Refusal::Replayed { behind: 1 }];
+        assert_eq!(refusals.map(Refusal::name), ["unknown", "ended", "expired", "replayed"]);
+        let causes = [EndCause::Logout, EndCause::Replay, EndCause::Revoked, EndCause::Displaced];
+        assert_eq!(causes.map(EndCause::name), ["logout", "replay", "revoked", "displaced"]);
+    }
+
     /// One item under conditional writes, as the store keeps it, and how often it was written.
     struct Store {
         item: Option<Session>,
@@ -652,6 +684,28 @@ mod tests {
             } else {
                 assert_eq!(outcome, Outcome::Busy);
                 assert_eq!(store.session().ended, None, "nothing is decided");
+            }
+        }
+    }
+
+    #[test]
+    fn refused_twice_a_rotation_gives_up_too() {
+        // An unused child, whose siblings keep changing: there is room, only never a write that holds.
+        let earlier = vec![child(7, 7, NOW)];
+        let session = Session { previous: Some(nonce(6)), newest: child(8, 8, NOW), earlier, ..login() };
+        for (disturbances, expected) in [(2, None), (3, Some(Outcome::Busy))] {
+            let (mut store, mut writes) = (Store::new(session.clone()), 0);
+            let outcome = store.present_amid(&child(7, 7, NOW), 99, NOW + REST, |number, store| {
+                writes = number;
+                if number <= disturbances {
+                    let byte = 200 + u8::try_from(number).unwrap();
+                    store.item.as_mut().unwrap().newest = child(byte.into(), byte, NOW);
+                }
+            });
+            assert_eq!(writes, 3, "{disturbances} disturbances");
+            match expected {
+                Some(expected) => assert_eq!(outcome, expected),
+                None => assert_eq!(granted(outcome).0, Decision::Rotate),
             }
         }
     }

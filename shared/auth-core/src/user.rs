@@ -98,6 +98,14 @@ mod tests {
     }
 
     #[test]
+    fn the_log_tells_denials_by_these_names() {
+        assert_eq!(
+            [Denial::Disabled, Denial::BelowFloor].map(|denial| denial.reason()),
+            ["user_disabled", "below_floor"]
+        );
+    }
+
+    #[test]
     fn a_ver_only_rises_and_is_never_used_again() {
         let now = UnixTime::from_millis(1_800_000_000_000);
         let cases = [
