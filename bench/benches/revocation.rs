@@ -77,7 +77,8 @@ fn party() -> (Verifier, String) {
     let key = SigningKey::parse(Algorithm::RS256, &signing_key("RS256", &OsEntropy).unwrap()).unwrap();
     let keys = KeySet::from_jwks(&JwkSet { keys: vec![key.jwk().clone()] }).unwrap();
     let (iss, aud) = ("https://auth.example.com".to_owned(), "api".to_owned());
-    let issuer = Issuer { iss: iss.clone(), aud: aud.clone(), ttl: Duration::from_mins(10), signer: Signer::new(key) };
+    let issuer = Issuer { iss: iss.clone(), aud: aud.clone(), ttl: Duration::from_mins(10) };
+    let signer = Signer::new(key);
     let id = UserId::from_bytes([1; 16]);
     let (nonce, policy) = (Nonce::from_bytes([0; 16]), SessionPolicy::default());
     let session =
@@ -91,7 +92,8 @@ fn party() -> (Verifier, String) {
         roles: Roles::default(),
         scope: Scope::default(),
     };
-    let token = issuer.mint(&user, &session, &Scope::default(), TokenId::from_bytes([3; 16]), NOW).unwrap();
+    let jti = TokenId::from_bytes([3; 16]);
+    let token = issuer.mint(&signer, &user, &session, &Scope::default(), jti, NOW).unwrap();
     (Verifier::new(iss, aud, keys), token.text)
 }
 

@@ -57,14 +57,15 @@ fn every_suite_against_real_parts_is_executable_and_run() {
 #[test]
 fn functions_link_what_they_need_and_no_more() {
     let metadata = metadata();
-    let powers = ["argon2", "aws-sdk-dynamodb", "lambda_http", "jsonwebtoken", "dynoxide-rs"];
+    let powers = ["argon2", "aws-sdk-dynamodb", "aws-sdk-secretsmanager", "lambda_http", "jsonwebtoken", "dynoxide-rs"];
     let cases = [
-        ("login", ["argon2", "aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"].as_slice()),
-        ("refresh", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
-        ("revoke", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
-        ("introspect", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
+        ("login", ["argon2", "aws-sdk-dynamodb", "aws-sdk-secretsmanager", "lambda_http", "jsonwebtoken"].as_slice()),
+        ("refresh", &["aws-sdk-dynamodb", "aws-sdk-secretsmanager", "lambda_http", "jsonwebtoken"]),
+        ("revoke", &["aws-sdk-dynamodb", "aws-sdk-secretsmanager", "lambda_http", "jsonwebtoken"]),
+        ("introspect", &["aws-sdk-dynamodb", "aws-sdk-secretsmanager", "lambda_http", "jsonwebtoken"]),
         ("sessions", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
-        ("discovery", &["lambda_http", "jsonwebtoken"]),
+        ("discovery", &["aws-sdk-dynamodb", "lambda_http", "jsonwebtoken"]),
+        ("rotate-keys", &["aws-sdk-dynamodb", "aws-sdk-secretsmanager", "jsonwebtoken"]),
         ("authorizer", &["aws-sdk-dynamodb", "jsonwebtoken"]),
     ];
     for (function, expected) in cases {
@@ -79,7 +80,8 @@ fn functions_link_what_they_need_and_no_more() {
 fn each_heavy_dependency_has_one_home() {
     let homes = [
         ("aws-sdk-dynamodb", vec!["auth-dynamodb"]),
-        ("aws-config", vec!["auth-dynamodb"]),
+        ("aws-sdk-secretsmanager", vec!["auth-keys"]),
+        ("aws-config", vec!["auth-dynamodb", "auth-keys"]),
         ("serde_dynamo", vec!["auth-dynamodb"]),
         ("argon2", vec!["auth-password"]),
         ("jsonwebtoken", vec!["auth-core", "bench"]),
@@ -121,7 +123,7 @@ fn built_alone(name: &str) -> BTreeSet<String> {
 
 #[test]
 fn there_is_one_tls_stack_and_one_crypto_library() {
-    for function in ["login", "refresh", "revoke", "introspect", "sessions"] {
+    for function in ["login", "refresh", "revoke", "introspect", "sessions", "rotate-keys"] {
         let linked = built_alone(function);
         assert!(linked.contains("rustls") && linked.contains("aws-lc-rs"), "{function}: {linked:?}");
         for absent in ["ring", "openssl", "native-tls", "rsa", "aws-sdk-sso", "aws-sdk-ssooidc"] {
@@ -159,10 +161,11 @@ fn licences_are_permissive() {
         "Zlib",
     ];
     let metadata = metadata();
-    let shipped: BTreeSet<String> = ["login", "refresh", "revoke", "introspect", "sessions", "discovery", "authorizer"]
-        .iter()
-        .flat_map(|name| linked(&metadata, name))
-        .collect();
+    let shipped: BTreeSet<String> =
+        ["login", "refresh", "revoke", "introspect", "sessions", "discovery", "authorizer", "rotate-keys"]
+            .iter()
+            .flat_map(|name| linked(&metadata, name))
+            .collect();
     for package in metadata.packages.iter().filter(|package| shipped.contains(package.name.as_str())) {
         let licence = package.license.as_deref().unwrap_or("none").replace('/', " OR ");
         let parts: Vec<&str> = licence.split(" OR ").map(|part| part.trim_matches(['(', ')', ' '])).collect();

@@ -138,9 +138,9 @@ async fn a_missing_variable_ends_the_start() {
         ("Login", "REFRESH_KEYS"),
         ("Refresh", "SIGNING_KEY"),
         ("Revoke", "REFRESH_KEYS"),
-        ("Introspect", "JWKS"),
-        ("Revoke", "JWKS"),
-        ("Discovery", "JWKS"),
+        ("Introspect", "REFRESH_KEYS"),
+        ("Discovery", "ISSUER"),
+        ("RotateKeys", "TABLE_NAME"),
         ("Authorizer", "AUDIENCE"),
     ] {
         let Output { status, stdout, stderr } = bench.run_without(function, variable);

@@ -10,6 +10,7 @@ use auth_core::config::{ConfigError, Variables, environment};
 use auth_core::policy::REQUEST_LIFE;
 use auth_dynamodb::store::Store;
 use auth_http::browser::Browsers;
+use auth_keys::place::Place;
 use auth_log::settings::Settings;
 use authorizer::policy::RoutePolicy;
 use dynoxide::Database;
@@ -28,7 +29,7 @@ pub(crate) struct Function {
     pub(crate) start: fn(&Variables<'_>) -> Result<(), ConfigError>,
 }
 
-pub(crate) const FUNCTIONS: [Function; 7] = [
+pub(crate) const FUNCTIONS: [Function; 8] = [
     Function {
         resource: "Login",
         manifest: include_str!("../../functions/login/Cargo.toml"),
@@ -76,7 +77,19 @@ pub(crate) const FUNCTIONS: [Function; 7] = [
     Function {
         resource: "Discovery",
         manifest: include_str!("../../functions/discovery/Cargo.toml"),
-        start: |variables| discovery::App::from_variables(variables).map(drop),
+        start: |variables| {
+            discovery::App::from_variables(variables)?;
+            variables.table_name().map(drop)
+        },
+    },
+    Function {
+        resource: "RotateKeys",
+        manifest: include_str!("../../functions/rotate-keys/Cargo.toml"),
+        start: |variables| {
+            Place::from_variables(variables)?;
+            variables.rotation_policy()?;
+            variables.table_name().map(drop)
+        },
     },
     Function {
         resource: "Authorizer",
@@ -98,7 +111,8 @@ fn each_folder_of_functions_is_a_resource() {
     assert_eq!(built.into_keys().collect::<BTreeSet<_>>(), FUNCTIONS.map(|function| function.resource).into());
     for function in FUNCTIONS {
         let folder = &template["Resources"][function.resource]["Properties"]["CodeUri"];
-        assert_eq!(folder, &format!("functions/{}", function.resource.to_lowercase()));
+        let folder = folder.as_str().unwrap_or_default().replace('-', "");
+        assert_eq!(folder, format!("functions/{}", function.resource.to_lowercase()));
     }
 }
 
@@ -111,9 +125,16 @@ fn functions_get_the_variables_that_they_read() {
         let name = function.resource;
         let set = names(&template["Resources"][name]["Properties"]["Environment"]["Variables"]);
         let (read, required) = read_by(function.start);
-        assert_eq!(set, &read - &everywhere, "{name}");
+        let mut wanted = &read - &everywhere;
+        wanted.retain(|variable| !is_elsewhere(name, variable));
+        assert_eq!(set, wanted, "{name}");
         assert!(required.is_subset(&set), "{name}");
     }
+}
+
+/// Keys that here are in the secret and in the table. The authorizer gets them for a stack without revocation.
+fn is_elsewhere(function: &str, variable: &str) -> bool {
+    ["KEY_FILE", "REFRESH_KEYS", "SIGNING_KEY"].contains(&variable) || (variable == "JWKS" && function != "Authorizer")
 }
 
 /// Lambda drops lines below its own level, those with metrics among them (its guide, log-level filtering).
@@ -142,12 +163,18 @@ fn defaults_are_those_of_the_code() {
     assert_eq!(given.access_ttl().unwrap(), none.access_ttl().unwrap());
     assert_eq!(given.default_client_id().unwrap(), none.default_client_id().unwrap());
     assert_eq!(given.journal_policy().unwrap(), none.journal_policy().unwrap());
+    let rotation = &template["Resources"]["RotateKeys"]["Properties"]["Environment"]["Variables"];
+    let default_rotation = |name: &str| {
+        let value = &template["Parameters"][rotation[name]["Ref"].as_str()?]["Default"];
+        value.as_str().map(str::to_owned).or_else(|| value.as_u64().map(|number| number.to_string()))
+    };
+    let rotation = Variables::new(&default_rotation).rotation_policy().unwrap();
+    assert_eq!(rotation, none.rotation_policy().unwrap());
     let variables = &template["Resources"]["Authorizer"]["Properties"]["Environment"]["Variables"];
     for (name, expected) in [("MAX_STALENESS_SECONDS", "15"), ("SOFT_STALENESS_SECONDS", "2")] {
         let parameter = &template["Parameters"][variables[name]["Ref"].as_str().unwrap()];
         assert_eq!(parameter["Default"].to_string(), expected, "{name}");
     }
-    assert_eq!(default("SIGNING_ALGORITHM").as_deref(), Some("RS256"));
     assert_eq!((default("ALLOWED_ORIGINS").as_deref(), default("COOKIE_MODE").as_deref()), (Some(""), Some("off")));
     RoutePolicy::parse(template["Parameters"]["RoutePolicy"]["Default"].as_str().unwrap()).unwrap();
 }
@@ -158,9 +185,13 @@ fn each_function_may_do_what_it_does_and_no_more() {
     let template = parse(TEMPLATE);
     // A transaction is granted by the writes that it is made of.
     let journal = (&["PutItem"][..], &["JOURNAL#*"][..]);
+    let keys = (&["Query"][..], &["KEYS"][..]);
     let granted = [
-        ("Login", vec![(&["GetItem", "PutItem", "Query", "UpdateItem"][..], &["LOGIN#*", "USER#*"][..]), journal]),
-        ("Refresh", vec![(&["GetItem", "UpdateItem"], &["USER#*"]), journal]),
+        (
+            "Login",
+            vec![(&["GetItem", "PutItem", "Query", "UpdateItem"][..], &["LOGIN#*", "USER#*"][..]), journal, keys],
+        ),
+        ("Refresh", vec![(&["GetItem", "UpdateItem"], &["USER#*"]), journal, keys]),
         (
             "Revoke",
             vec![
@@ -168,12 +199,14 @@ fn each_function_may_do_what_it_does_and_no_more() {
                 (&["UpdateItem"], &["LOGIN#*"]),
                 (&["GetItem", "PutItem"], &["TOKEN#*"]),
                 journal,
+                keys,
             ],
         ),
-        ("Introspect", vec![(&["GetItem"], &["CLIENT#*", "TOKEN#*", "USER#*"])]),
+        ("Introspect", vec![(&["GetItem"], &["CLIENT#*", "TOKEN#*", "USER#*"]), keys]),
         ("Sessions", vec![(&["GetItem", "Query", "UpdateItem"], &["USER#*"]), journal]),
-        ("Discovery", vec![]),
-        ("Authorizer", vec![(&["Query"], &["JOURNAL#*"])]),
+        ("Discovery", vec![keys]),
+        ("RotateKeys", vec![(&["DeleteItem", "PutItem", "Query"], &["KEYS"])]),
+        ("Authorizer", vec![(&["Query"], &["JOURNAL#*", "KEYS"])]),
     ];
     assert_eq!(granted.len(), FUNCTIONS.len());
     for (name, statements) in granted {
@@ -183,10 +216,42 @@ fn each_function_may_do_what_it_does_and_no_more() {
             let condition = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}});
             json!({"Effect": "Allow", "Action": actions, "Resource": {"Fn::GetAtt": "Table.Arn"}, "Condition": condition})
         };
-        let statements: Vec<Value> = statements.into_iter().map(statement).collect();
+        let secret = secret_actions(name).map(|operations| {
+            let actions: Vec<String> = operations.iter().map(|it| format!("secretsmanager:{it}")).collect();
+            json!({"Effect": "Allow", "Action": actions, "Resource": {"Ref": "KeySecret"}})
+        });
+        let statements: Vec<Value> = statements.into_iter().map(statement).chain(secret).collect();
         let expected = json!([{"Version": "2012-10-17", "Statement": statements}]);
-        assert_eq!(policies, if statements.is_empty() { &Value::Null } else { &expected }, "{name}");
+        assert_eq!(policies, &expected, "{name}");
     }
+}
+
+/// What a function does with private keys.
+fn secret_actions(function: &str) -> Option<&'static [&'static str]> {
+    match function {
+        "Login" | "Refresh" | "Revoke" | "Introspect" => Some(&["GetSecretValue"]),
+        "RotateKeys" => Some(&["DescribeSecret", "GetSecretValue", "PutSecretValue"]),
+        _ => None,
+    }
+}
+
+#[test]
+fn private_keys_are_granted_to_those_who_link_the_vault_and_outlive_the_stack() {
+    let template = parse(TEMPLATE);
+    for function in FUNCTIONS {
+        let name = function.resource;
+        let granted = references(&template["Resources"][name]["Properties"]).contains("KeySecret");
+        assert_eq!(granted, function.manifest.contains("auth-keys"), "{name}");
+    }
+    for name in ["KeySecret", "Table"] {
+        let resource = &template["Resources"][name];
+        assert_eq!(
+            (&resource["DeletionPolicy"], &resource["UpdateReplacePolicy"]),
+            (&json!("Retain"), &json!("Retain"))
+        );
+    }
+    let secret = &template["Resources"]["KeySecret"]["Properties"];
+    assert!(secret.get("SecretString").is_none() && secret.get("GenerateSecretString").is_none(), "no default secret");
 }
 
 #[test]
@@ -328,14 +393,10 @@ fn read_by(start: fn(&Variables<'_>) -> Result<(), ConfigError>) -> (BTreeSet<St
 
 /// A value that is right, for variables without a default.
 pub(crate) fn sample(name: &str) -> Option<String> {
-    let key = "A".repeat(43); // 32 bytes
     match name {
         "ISSUER" => Some("https://issuer.example".to_owned()),
         "AUDIENCE" | "TABLE_NAME" => Some("name".to_owned()),
-        "SIGNING_ALGORITHM" => Some("HS256".to_owned()),
-        "SIGNING_KEY" => Some(key),
-        "REFRESH_KEYS" => Some(format!("1:{key}")),
-        "JWKS" => Some(json!({"keys": [{"kty": "oct", "alg": "HS256", "kid": "1", "k": key}]}).to_string()),
+        "KEY_SECRET" => Some("keys".to_owned()),
         _ => None,
     }
 }
@@ -346,7 +407,8 @@ pub(crate) fn functions(template: &Value) -> impl Iterator<Item = (&str, &Value)
 }
 
 pub(crate) fn events(function: &Value) -> impl Iterator<Item = &Value> {
-    function["Properties"]["Events"].as_object().into_iter().flatten().map(|(_, event)| &event["Properties"])
+    let events = function["Properties"]["Events"].as_object().into_iter().flatten();
+    events.filter(|(_, event)| event["Type"] == "Api").map(|(_, event)| &event["Properties"])
 }
 
 fn names(members: &Value) -> BTreeSet<String> {

@@ -39,14 +39,17 @@ fn alarms_are_told_to_the_topic() {
         assert_eq!((&alarm["AlarmActions"], &alarm["OKActions"]), (&topic, &topic), "{name}");
         assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
         // Of the authorizer, a 401 is one, as Lambda counts.
-        assert_ne!(alarm["MetricName"], "Errors", "{name}");
+        let of_authorizer = json!([{"Name": "FunctionName", "Value": {"Ref": "Authorizer"}}]);
+        assert!(alarm["MetricName"] != "Errors" || alarm["Dimensions"] != of_authorizer, "{name}");
     }
 }
 
 #[test]
 fn what_is_watched_is_what_functions_count() {
     let template = parse(TEMPLATE);
-    let services: Vec<String> = functions(&template).map(|(name, _)| name.to_lowercase()).collect();
+    let folder = |function: &Value| function["Properties"]["CodeUri"].as_str().unwrap().to_owned();
+    let services: Vec<String> =
+        functions(&template).map(|(_, function)| folder(function).replace("functions/", "")).collect();
     let resources = template["Resources"].as_object().unwrap();
     let alarms = resources.values().map(|it| &it["Properties"]).filter(|it| it["Namespace"] == NAMESPACE);
     let mut seen = 0;
@@ -70,6 +73,39 @@ fn what_is_watched_is_what_functions_count() {
             };
             assert!(is_counted(name), "{metric}");
         }
+    }
+}
+
+/// Nobody calls it and is told of a failure: neither of one that it could still write into its log.
+#[test]
+fn whatever_stops_the_turns_of_keys_raises_an_alarm() {
+    let template = parse(TEMPLATE);
+    let alarm = &template["Resources"]["KeysNotKept"]["Properties"];
+    assert_eq!((&alarm["Namespace"], &alarm["MetricName"]), (&json!("AWS/Lambda"), &json!("Errors")));
+    assert_eq!(alarm["Dimensions"], json!([{"Name": "FunctionName", "Value": {"Ref": "RotateKeys"}}]));
+    assert_eq!((&alarm["Threshold"], &alarm["Statistic"]), (&json!(1), &json!("Sum")));
+}
+
+/// A name that SAM makes is one for all stacks of an account and a region, so that only one of them could be there.
+#[test]
+fn keys_are_kept_once_a_day_in_every_stack() {
+    let daily = &parse(TEMPLATE)["Resources"]["RotateKeys"]["Properties"]["Events"]["Daily"];
+    let schedule = json!({"ScheduleExpression": "rate(1 day)", "OmitName": true});
+    assert_eq!((&daily["Type"], &daily["Properties"]), (&json!("ScheduleV2"), &schedule));
+}
+
+/// Who has an instance is on the dashboard, and whom Lambda refuses one.
+#[test]
+fn every_function_is_on_the_dashboard() {
+    let template = parse(TEMPLATE);
+    let widgets = widgets(&template);
+    for metric in ["ConcurrentExecutions", "Throttles"] {
+        let lines = widgets.iter().flat_map(|widget| widget["properties"]["metrics"].as_array().unwrap());
+        let mut shown: Vec<&str> =
+            lines.filter(|line| line[1] == metric).map(|line| line[3].as_str().unwrap()).collect();
+        shown.sort_unstable();
+        let all: Vec<String> = functions(&template).map(|(name, _)| format!("${{{name}}}")).collect();
+        assert_eq!(shown, all.iter().map(String::as_str).collect::<Vec<_>>(), "{metric}");
     }
 }
 

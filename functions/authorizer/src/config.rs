@@ -4,7 +4,7 @@ use std::num::NonZeroU8;
 use std::time::Duration;
 
 use auth_core::config::{ConfigError, Variables};
-use auth_core::jwt::Verifier;
+use auth_dynamodb::verifiers::Verifiers;
 
 use crate::arn::is_name;
 use crate::policy::RoutePolicy;
@@ -13,11 +13,15 @@ use crate::watch::Freshness;
 /// The bounds of both ages, in seconds.
 const STALENESS_BOUNDS: (u64, u64) = (1, 300);
 
+/// So old may the copy of the keys be before it is read again. Killed keys are told by the journal, new ones are there for hours
+/// before they sign.
+pub const KEYS_SOFT: Duration = Duration::from_mins(1);
+
 /// The configuration of `authorizer`.
 #[derive(Debug)]
 pub struct Config {
-    /// What believes access tokens: `ISSUER`, `AUDIENCE`, `JWKS`.
-    pub verifier: Verifier,
+    /// What believes access tokens: `ISSUER`, `AUDIENCE`, and `JWKS` or the keys in the table.
+    pub verifier: Verifiers,
     /// How revocations are watched; not at all without it.
     pub revocation: Option<Revocation>,
     /// What the routes ask for: `ROUTE_POLICY`, the JSON itself or the path of a file with it.
@@ -35,10 +39,14 @@ impl Config {
     ///
     /// The first [`ConfigError`].
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
-        let verifier = Verifier::new(variables.issuer()?, variables.audience()?, variables.key_set()?);
+        let verifier = Verifiers::from_variables(variables)?;
+        let revocation = Revocation::from_variables(variables)?;
+        if verifier.needs_table() && revocation.is_none() {
+            variables.key_set()?; // nothing is read of a table, then
+        }
         Ok(Self {
             verifier,
-            revocation: Revocation::from_variables(variables)?,
+            revocation,
             policy: policy(variables)?,
             simple_responses: variables.switch("SIMPLE_RESPONSES", false)?,
             websocket_token_parameter: parameter(variables)?,

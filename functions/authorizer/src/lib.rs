@@ -16,6 +16,7 @@ use auth_core::claims::AccessClaims;
 use auth_core::jwt::Rejection;
 use auth_core::snapshot::Revoked;
 use auth_core::time::Clock;
+use auth_dynamodb::key_watch::NoKeys;
 use auth_log::metric::millis;
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
@@ -61,13 +62,16 @@ pub enum Refusal {
     /// Whether it was revoked is not known: a fault of ours.
     #[error(transparent)]
     Stale(#[from] Stale),
+    /// No key is known to check it with: a fault of ours.
+    #[error(transparent)]
+    NoKeys(#[from] NoKeys),
 }
 
 impl Refusal {
     /// What the gateway is told: it makes a 401 of [`UNAUTHORIZED`] and a fault of the other.
     pub const fn text(self) -> &'static str {
         match self {
-            Self::Stale(_) => UNAVAILABLE,
+            Self::Stale(_) | Self::NoKeys(_) => UNAVAILABLE,
             Self::UnknownEvent | Self::NoToken(_) | Self::Rejected(_) | Self::Revoked(_) => UNAUTHORIZED,
         }
     }
@@ -80,6 +84,7 @@ impl Refusal {
             Self::Rejected(rejection) => rejection.reason(),
             Self::Revoked(revoked) => revoked.reason(),
             Self::Stale(_) => "stale",
+            Self::NoKeys(_) => "no_keys",
         }
     }
 
@@ -152,9 +157,10 @@ impl<J: Journal> App<J> {
         if let Some(watch) = &self.watch {
             watch.touch().await;
         }
+        self.config.verifier.touch().await;
         let question = Question::read(event).ok_or(Refusal::UnknownEvent)?;
         let token = question.token(self.config.websocket_token_parameter.as_deref())?;
-        let claims = self.config.verifier.verify(token, self.clock.now())?;
+        let claims = self.config.verifier.verify(token, self.clock.now()).await??;
         let staleness = self.check_revocation(&claims).await?;
         let admitted = self.config.policy.admits(&claims, question.arn.target);
         let answer = if self.config.simple_responses && question.takes_simple_answer() {

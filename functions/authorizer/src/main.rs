@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use auth_core::config::{ConfigError, Variables, environment};
 use auth_core::entropy::{Entropy, OsEntropy};
-use auth_core::time::SystemClock;
+use auth_core::time::{Clock, SystemClock};
 use auth_dynamodb::store::Store;
 use auth_log::invocation;
 use authorizer::App;
-use authorizer::config::{Config, Revocation};
+use authorizer::config::{Config, KEYS_SOFT, Revocation};
 use authorizer::journal::TableJournal;
 use authorizer::watch::Watch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
@@ -32,19 +32,24 @@ async fn main() -> ExitCode {
 
 async fn start(variables: &Variables<'_>) -> Result<App, ConfigError> {
     auth_log::start(SERVICE, variables, std::io::stdout)?;
-    let config = Config::from_variables(variables)?;
+    let mut config = Config::from_variables(variables)?;
     let watch = match &config.revocation {
-        Some(revocation) => Some(watch(revocation).await),
+        Some(revocation) => {
+            let store = Store::for_journal(revocation.table.clone()).await;
+            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+            config.verifier = config.verifier.bind(&store, &clock, KEYS_SOFT);
+            let ((), watch) = tokio::join!(config.verifier.load(), watch(revocation, store.clone()));
+            Some(watch)
+        }
         None => None,
     };
     Ok(App::new(config, watch, Arc::new(SystemClock)))
 }
 
 /// A watch that has read the journal, or has tried to: the first invocation tries again.
-async fn watch(revocation: &Revocation) -> Watch<TableJournal> {
+async fn watch(revocation: &Revocation, store: Store) -> Watch<TableJournal> {
     // Without chance, instances are merely more alike than they should be.
     let seed = u64::from_le_bytes((&OsEntropy as &dyn Entropy).draw().unwrap_or_default());
-    let store = Store::for_journal(revocation.table.clone()).await;
     let journal = TableJournal::new(store, revocation.copy(seed));
     let watch = Watch::new(journal, revocation.freshness, Arc::new(SystemClock), seed);
     let _ = watch.load().await;

@@ -2,9 +2,14 @@
 //! and for verifiers that ask for OpenID Connect Discovery 1.0.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::config::{ConfigError, Variables};
+use auth_core::key_ring::{DOCUMENT_MAX_AGE, KeyRing};
+use auth_core::time::Clock;
+use auth_dynamodb::key_watch::{KeyWatch, NoKeys};
+use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
 use auth_http::browser::Browsers;
 use auth_http::function::Function;
@@ -13,27 +18,73 @@ use auth_http::response::{self, Response};
 use lambda_http::http::Method;
 use serde_json::{Value, json};
 
-/// How long the documents may be kept: a new key is published at least that long before it signs.
-const MAX_AGE: Duration = Duration::from_mins(5);
+/// How old the copy of the keys may be before it is read again.
+const KEYS_SOFT: Duration = Duration::from_mins(1);
 
 /// The function and the documents that it gives.
 #[derive(Debug)]
 pub struct App {
-    jwks: Value,
-    metadata: Value,
+    source: Source,
     browsers: Browsers,
 }
 
+#[derive(Debug)]
+enum Source {
+    /// The keys that `JWKS` gives.
+    Fixed(Documents),
+    /// The keys in the table, before it is known where that is.
+    Unbound { issuer: String },
+    /// The keys in the table.
+    Table(Box<KeyWatch<Documents>>),
+}
+
+#[derive(Clone, Debug)]
+struct Documents {
+    jwks: Value,
+    metadata: Value,
+}
+
 impl App {
-    /// Makes the documents of `ISSUER` and `JWKS`; reads `ALLOWED_ORIGINS`.
+    /// Makes the documents of `ISSUER` and `JWKS`; without it, of the keys in the table. Reads `ALLOWED_ORIGINS`.
     ///
     /// # Errors
     ///
     /// The first [`ConfigError`].
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
-        let jwks = json!(variables.published_keys()?);
-        let metadata = metadata(&variables.issuer()?, &jwks);
-        Ok(Self { jwks, metadata, browsers: Browsers::without_cookies(variables)? })
+        let issuer = variables.issuer()?;
+        let source = match variables.optional("JWKS") {
+            Some(_) => {
+                let jwks = json!(variables.published_keys()?);
+                Source::Fixed(Documents { metadata: metadata(&issuer, &jwks), jwks })
+            }
+            None => Source::Unbound { issuer },
+        };
+        Ok(Self { source, browsers: Browsers::without_cookies(variables)? })
+    }
+
+    /// Whether the table is needed.
+    pub const fn needs_table(&self) -> bool {
+        matches!(self.source, Source::Unbound { .. })
+    }
+
+    /// The same, with the keys of this table, if they are not fixed.
+    pub async fn bind(self, store: Store, clock: Arc<dyn Clock>) -> Self {
+        let Source::Unbound { issuer } = self.source else { return self };
+        let make = move |ring: KeyRing, now| {
+            let jwks = json!(ring.public_jwks(now));
+            Ok(Documents { metadata: metadata(&issuer, &jwks), jwks })
+        };
+        let watch = KeyWatch::new(store, clock, KEYS_SOFT, make);
+        let _ = watch.fresh().await; // the first request tries again
+        Self { source: Source::Table(Box::new(watch)), ..self }
+    }
+
+    async fn documents(&self) -> Result<Arc<Documents>, NoKeys> {
+        match &self.source {
+            Source::Fixed(documents) => Ok(Arc::new(documents.clone())),
+            Source::Unbound { .. } => Err(NoKeys),
+            Source::Table(watch) => watch.fresh().await,
+        }
     }
 }
 
@@ -63,16 +114,22 @@ impl Function for App {
     }
 
     async fn answer(&self, request: Request) -> Response {
-        let document = match request.route.as_str() {
-            "/.well-known/jwks.json" => response::public_document(&self.jwks, MAX_AGE),
+        let wanted: fn(&Documents) -> &Value = match request.route.as_str() {
+            "/.well-known/jwks.json" => |documents| &documents.jwks,
             "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => {
-                response::public_document(&self.metadata, MAX_AGE)
+                |documents| &documents.metadata
             }
             _ => return response::not_found(),
         };
-        match request.method {
-            Method::GET | Method::HEAD => document,
-            _ => response::problem_unreadable(Unreadable::Method("GET, HEAD")),
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            return response::problem_unreadable(Unreadable::Method("GET, HEAD"));
+        }
+        match self.documents().await {
+            Ok(documents) => response::public_document(wanted(&documents), DOCUMENT_MAX_AGE),
+            Err(error) => {
+                tracing::error!(event = "fault", %error);
+                response::unavailable()
+            }
         }
     }
 }

@@ -1,9 +1,13 @@
 //! What the environment says to this function.
 
+use std::sync::Arc;
+
 use auth_core::config::{ConfigError, Variables};
-use auth_core::jwt::Verifier;
-use auth_core::refresh_token::RefreshKeys;
+use auth_core::time::Clock;
+use auth_dynamodb::store::Store;
+use auth_dynamodb::verifiers::{SOFT, Verifiers};
 use auth_http::browser::Browsers;
+use auth_keys::refresh::HeldRefreshKeys;
 
 /// The configuration of `introspect`.
 #[derive(Debug)]
@@ -12,10 +16,10 @@ pub struct Config {
     pub issuer: String,
     /// The claim `aud` of access tokens.
     pub audience: String,
-    /// What believes access tokens: `ISSUER`, `AUDIENCE`, `JWKS`.
-    pub verifier: Verifier,
+    /// What believes access tokens: `ISSUER`, `AUDIENCE`, and `JWKS` or the keys in the table.
+    pub verifier: Verifiers,
     /// What recognises refresh tokens.
-    pub refresh_keys: RefreshKeys,
+    pub refresh_keys: HeldRefreshKeys,
     /// How browsers are treated.
     pub browsers: Browsers,
 }
@@ -27,13 +31,23 @@ impl Config {
     ///
     /// The first [`ConfigError`].
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
-        let (issuer, audience) = (variables.issuer()?, variables.audience()?);
         Ok(Self {
-            verifier: Verifier::new(issuer.clone(), audience.clone(), variables.key_set()?),
-            issuer,
-            audience,
-            refresh_keys: variables.refresh_keys()?,
+            verifier: Verifiers::from_variables(variables)?,
+            issuer: variables.issuer()?,
+            audience: variables.audience()?,
+            refresh_keys: HeldRefreshKeys::from_variables(variables)?,
             browsers: Browsers::without_cookies(variables)?,
         })
+    }
+
+    /// The same, with the keys of this table and of the secret, if they are not fixed.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Unusable`] naming the variable.
+    pub async fn bind(self, store: &Store, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        let verifier = self.verifier.bind(store, clock, SOFT);
+        verifier.load().await;
+        Ok(Self { refresh_keys: self.refresh_keys.read().await?, verifier, ..self })
     }
 }

@@ -9,8 +9,10 @@ mod token;
 use std::sync::Arc;
 
 use auth_core::client::{Client, ClientCredentials};
+use auth_core::refresh_token::PREFIX;
 use auth_core::time::{Clock, UnixTime};
 use auth_dynamodb::error::StoreError;
+use auth_dynamodb::key_watch::NoKeys;
 use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
 use auth_http::browser::Browsers;
@@ -22,7 +24,7 @@ use auth_http::response::{self, Response};
 use crate::answer::Active;
 use crate::config::Config;
 use crate::request::IntrospectionRequest;
-use crate::token::{Genuine, Inactive, Standing, recognise};
+use crate::token::{Genuine, Inactive, Standing};
 
 /// The function and what it holds.
 pub struct App {
@@ -52,13 +54,21 @@ impl App {
         Ok(credentials.authenticate(found).ok_or(ClientRefused::Invalid)?)
     }
 
-    async fn judge(&self, token: &str, now: UnixTime) -> Result<Result<Active, Inactive>, StoreError> {
-        let genuine = match recognise(token, &self.config, now) {
+    async fn judge(&self, token: &str, now: UnixTime) -> Result<Result<Active, Inactive>, Refusal> {
+        let genuine = match self.recognise(token, now).await? {
             Ok(genuine) => genuine,
             Err(inactive) => return Ok(Err(inactive)), // no I/O for it
         };
         let standing = self.standing(&genuine).await?;
         Ok(genuine.judge(standing, now))
+    }
+
+    /// Recognises a token of ours. It costs no call of its own.
+    async fn recognise(&self, token: &str, now: UnixTime) -> Result<Result<Genuine, Inactive>, NoKeys> {
+        if token.starts_with(PREFIX) {
+            return Ok(Genuine::of_refresh_token(token, self.config.refresh_keys.keys()?));
+        }
+        Ok(Genuine::of_access_token(self.config.verifier.verify_fresh(token, now).await?))
     }
 
     /// All that can have put an end to a genuine token since it was made.
@@ -116,6 +126,8 @@ enum Refusal {
     NoSuchRoute,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Keys(#[from] NoKeys),
 }
 
 impl Refusal {
@@ -124,7 +136,7 @@ impl Refusal {
             Self::Unreadable(error) => response::oauth_unreadable(*error),
             Self::Client(refused) => refused.into_response(),
             Self::NoSuchRoute => response::not_found(),
-            Self::Store(_) => {
+            Self::Store(_) | Self::Keys(_) => {
                 tracing::error!(event = "fault", error = %self);
                 response::unavailable()
             }

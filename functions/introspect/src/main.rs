@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use auth_core::time::SystemClock;
+use auth_core::time::{Clock, SystemClock};
 use auth_dynamodb::store::Store;
 use introspect::App;
 use introspect::config::Config;
@@ -13,7 +13,8 @@ async fn main() -> ExitCode {
     auth_http::function::run("introspect", async |variables| {
         let config = Config::from_variables(variables)?;
         let store = Store::from_environment(variables.table_name()?).await;
-        Ok(App::new(config, store, Arc::new(SystemClock)))
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Ok(App::new(config.bind(&store, &clock).await?, store, clock))
     })
     .await
 }

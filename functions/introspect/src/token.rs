@@ -3,14 +3,13 @@
 use auth_core::claims::AccessClaims;
 use auth_core::id::{SessionId, UserId};
 use auth_core::jwt::Rejection;
-use auth_core::refresh_token::{PREFIX, Presented};
+use auth_core::refresh_token::{Presented, RefreshKeys};
 use auth_core::rotation;
 use auth_core::session::{EndCause, Session};
 use auth_core::time::UnixTime;
 use auth_core::user::{Denial, User};
 
 use crate::answer::Active;
-use crate::config::Config;
 
 /// A token that we have made, by its signature or its MAC.
 #[derive(Debug)]
@@ -93,20 +92,20 @@ impl Inactive {
     }
 }
 
-/// Recognises a token of ours. It costs no call.
-pub(crate) fn recognise(token: &str, config: &Config, now: UnixTime) -> Result<Genuine, Inactive> {
-    if token.starts_with(PREFIX) {
-        let presented = config.refresh_keys.open(token).map_err(|_| Inactive::Forged)?;
-        let (user_id, session_id) = (presented.user_id(), presented.session_id());
-        return Ok(Genuine { user_id, session_id, kind: Kind::Refresh(presented) });
-    }
-    let claims = config.verifier.verify(token, now).map_err(Inactive::Rejected)?;
-    let user_id = UserId::parse(&claims.sub).map_err(|_| Inactive::Foreign)?;
-    let session_id = SessionId::parse(&claims.sid).map_err(|_| Inactive::Foreign)?;
-    Ok(Genuine { user_id, session_id, kind: Kind::Access(claims) })
-}
-
 impl Genuine {
+    pub(crate) fn of_refresh_token(token: &str, keys: &RefreshKeys) -> Result<Self, Inactive> {
+        let presented = keys.open(token).map_err(|_| Inactive::Forged)?;
+        let (user_id, session_id) = (presented.user_id(), presented.session_id());
+        Ok(Self { user_id, session_id, kind: Kind::Refresh(presented) })
+    }
+
+    pub(crate) fn of_access_token(verified: Result<AccessClaims, Rejection>) -> Result<Self, Inactive> {
+        let claims = verified.map_err(Inactive::Rejected)?;
+        let user_id = UserId::parse(&claims.sub).map_err(|_| Inactive::Foreign)?;
+        let session_id = SessionId::parse(&claims.sid).map_err(|_| Inactive::Foreign)?;
+        Ok(Self { user_id, session_id, kind: Kind::Access(claims) })
+    }
+
     /// The claim `jti` of an access token.
     pub(crate) fn jti(&self) -> Option<&str> {
         match &self.kind {

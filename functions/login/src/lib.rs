@@ -10,7 +10,6 @@ use std::sync::Arc;
 use auth_core::entropy::{Entropy, NoEntropy};
 use auth_core::id::{SessionId, TokenId};
 use auth_core::issuer::AccessToken;
-use auth_core::jwt::MintError;
 use auth_core::login::Credentials;
 use auth_core::network::Network;
 use auth_core::refresh_token::Nonce;
@@ -19,6 +18,7 @@ use auth_core::session::Session;
 use auth_core::time::{Clock, UnixTime};
 use auth_core::user::{Denial, User};
 use auth_dynamodb::error::StoreError;
+use auth_dynamodb::key_watch::NoKeys;
 use auth_dynamodb::login::Attempt;
 use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
@@ -26,6 +26,7 @@ use auth_http::browser::{BrowserRefused, Browsers};
 use auth_http::function::Function;
 use auth_http::request::Request;
 use auth_http::response::{self, OAuthCode, Response};
+use auth_keys::minting::MintFault;
 use auth_password::hasher::{HashError, Hasher, Parameters, Verdict};
 
 use crate::config::Config;
@@ -95,7 +96,7 @@ impl App {
         user.admits(ver)?;
         let session = self.new_session(asked, &user, ver, now)?;
         let jti = TokenId::random(self.entropy.as_ref())?;
-        let access = self.config.issuer.mint(&user, &session, &session.scope, jti, now)?;
+        let access = self.config.keys.mint(&self.config.issuer, &user, &session, &session.scope, jti, now).await?;
         let rehash = if outdated { self.rehash(asked, &stored).await } else { None };
         Ok(SignedIn { session, access, rehash })
     }
@@ -132,11 +133,12 @@ impl App {
     fn new_session(&self, asked: &LoginRequest, user: &User, ver: u64, now: UnixTime) -> Result<Session, Refusal> {
         let entropy = self.entropy.as_ref();
         let (id, nonce) = (SessionId::random(entropy)?, Nonce::random(entropy)?);
+        let refresh_keys = self.config.keys.refresh_keys()?;
         Ok(Session {
             client_id: self.config.client_id.clone(),
             scope: granted_scope(asked.scope.as_ref(), user)?,
             device: asked.device.clone(),
-            network: asked.address.map(|address| Network::of(&self.config.refresh_keys, user.id, address)),
+            network: asked.address.map(|address| Network::of(refresh_keys, user.id, address)),
             ver,
             ..Session::begin(user.id, id, nonce, &self.config.sessions, now)
         })
@@ -162,7 +164,7 @@ impl App {
         self.make_room(session).await;
         tracing::info!(event = "login_ok", sub = %session.user_id, sid = %session.id, outcome = "succeeded", Logins = 1);
         let Session { user_id, id, newest, scope, .. } = session;
-        let refresh_token = self.config.refresh_keys.seal(*user_id, *id, newest.generation, &newest.nonce);
+        let refresh_token = self.config.keys.refresh_keys()?.seal(*user_id, *id, newest.generation, &newest.nonce);
         Ok(asked.caller.tokens(access, &refresh_token, scope, self.config.sessions.idle()))
     }
 
@@ -227,7 +229,9 @@ enum Refusal {
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
     #[error(transparent)]
-    Mint(#[from] MintError),
+    Keys(#[from] NoKeys),
+    #[error(transparent)]
+    Mint(#[from] MintFault),
 }
 
 impl Refusal {
@@ -243,6 +247,7 @@ impl Refusal {
             | Self::Hash(_)
             | Self::HashingStopped
             | Self::Entropy(_)
+            | Self::Keys(_)
             | Self::Mint(_) => false,
         }
     }
@@ -262,7 +267,12 @@ impl Refusal {
                 tracing::warn!(event = "login_throttled", outcome = "throttled", Logins = 1);
                 response::throttled(until.since(*now))
             }
-            Self::Store(_) | Self::Hash(_) | Self::HashingStopped | Self::Entropy(_) | Self::Mint(_) => {
+            Self::Store(_)
+            | Self::Hash(_)
+            | Self::HashingStopped
+            | Self::Entropy(_)
+            | Self::Keys(_)
+            | Self::Mint(_) => {
                 tracing::error!(event = "fault", error = %self);
                 response::unavailable()
             }

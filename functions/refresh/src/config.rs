@@ -3,16 +3,16 @@
 use auth_core::config::{ConfigError, Variables};
 use auth_core::issuer::Issuer;
 use auth_core::policy::SessionPolicy;
-use auth_core::refresh_token::RefreshKeys;
 use auth_http::browser::Browsers;
+use auth_keys::minting::MintingKeys;
 
 /// The configuration of `refresh`.
 #[derive(Debug)]
 pub struct Config {
     /// What mints access tokens.
     pub issuer: Issuer,
-    /// What makes and recognises refresh tokens.
-    pub refresh_keys: RefreshKeys,
+    /// What signs them, and what makes and recognises refresh tokens.
+    pub keys: MintingKeys,
     /// How refresh tokens rotate.
     pub sessions: SessionPolicy,
     /// How browsers are treated.
@@ -28,7 +28,7 @@ impl Config {
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
             issuer: variables.token_issuer()?,
-            refresh_keys: variables.refresh_keys()?,
+            keys: MintingKeys::from_variables(variables)?,
             sessions: variables.session_policy()?,
             browsers: Browsers::from_variables(variables)?,
         })

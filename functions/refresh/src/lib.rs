@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use auth_core::entropy::{Entropy, NoEntropy};
 use auth_core::id::TokenId;
-use auth_core::jwt::MintError;
 use auth_core::policy::REQUEST_LIFE;
 use auth_core::refresh_token::{Nonce, NotOurs, Presented};
 use auth_core::rotation::{self, Decision, Outcome, Rotation, Step};
@@ -18,12 +17,14 @@ use auth_core::session::{Child, Session};
 use auth_core::time::{Clock, UnixTime};
 use auth_core::user::{Denial, User};
 use auth_dynamodb::error::StoreError;
+use auth_dynamodb::key_watch::NoKeys;
 use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
 use auth_http::browser::{BrowserRefused, Browsers};
 use auth_http::function::Function;
 use auth_http::request::Request;
 use auth_http::response::{self, OAuthCode, Response};
+use auth_keys::minting::MintFault;
 
 use crate::config::Config;
 use crate::request::RefreshRequest;
@@ -46,15 +47,17 @@ impl<T: Table> App<T> {
     async fn refresh(&self, request: &Request) -> Result<Response, Refusal> {
         let now = self.clock.now();
         let asked = RefreshRequest::parse(request, &self.config.browsers)?;
-        let presented = self.config.refresh_keys.open(&asked.refresh_token)?; // forged ends here: no I/O yet
+        let refresh_keys = self.config.keys.refresh_keys()?;
+        let presented = refresh_keys.open(&asked.refresh_token)?; // forged ends here: no I/O yet
         let deadline = request.context.received_at.unwrap_or(now) + REQUEST_LIFE;
         let (outcome, user) = tokio::try_join!(self.rotate(&presented, now, deadline), self.user(&presented))?;
         let (session, child) = granted(outcome)?;
         let user = user.ok_or(Refusal::UnknownUser)?;
         self.admit(&session, &user).await?;
         let scope = narrowed_scope(&asked, &session, &user)?;
-        let access = self.config.issuer.mint(&user, &session, &scope, TokenId::random(self.entropy.as_ref())?, now)?;
-        let refresh_token = self.config.refresh_keys.seal(session.user_id, session.id, child.generation, &child.nonce);
+        let jti = TokenId::random(self.entropy.as_ref())?;
+        let access = self.config.keys.mint(&self.config.issuer, &user, &session, &scope, jti, now).await?;
+        let refresh_token = refresh_keys.seal(session.user_id, session.id, child.generation, &child.nonce);
         Ok(asked.caller.tokens(&access, &refresh_token, &scope, self.config.sessions.idle()))
     }
 
@@ -196,7 +199,9 @@ enum Refusal {
     #[error(transparent)]
     Entropy(#[from] NoEntropy),
     #[error(transparent)]
-    Mint(#[from] MintError),
+    Keys(#[from] NoKeys),
+    #[error(transparent)]
+    Mint(#[from] MintFault),
 }
 
 impl Refusal {
@@ -223,7 +228,7 @@ impl Refusal {
             Self::Rotation(refusal) => denied(refusal.name()),
             Self::UnknownUser => denied("user_unknown"),
             Self::Denied(denial) => denied(denial.reason()),
-            Self::Late | Self::Busy | Self::Store(_) | Self::Entropy(_) | Self::Mint(_) => {
+            Self::Late | Self::Busy | Self::Store(_) | Self::Entropy(_) | Self::Keys(_) | Self::Mint(_) => {
                 tracing::error!(event = "fault", error = %self);
                 response::unavailable()
             }

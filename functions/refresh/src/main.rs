@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use auth_core::entropy::OsEntropy;
-use auth_core::time::SystemClock;
+use auth_core::time::{Clock, SystemClock};
 use auth_dynamodb::store::Store;
 use refresh::App;
 use refresh::config::Config;
@@ -12,9 +12,11 @@ use refresh::config::Config;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     auth_http::function::run("refresh", async |variables| {
-        let config = Config::from_variables(variables)?;
+        let mut config = Config::from_variables(variables)?;
         let store = Store::from_environment(variables.table_name()?).await.with_journal(variables.journal_policy()?);
-        Ok(App::new(config, store, Arc::new(SystemClock), Arc::new(OsEntropy)))
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        config.keys = config.keys.bind(&store, &clock).await?;
+        Ok(App::new(config, store, clock, Arc::new(OsEntropy)))
     })
     .await
 }

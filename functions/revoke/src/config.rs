@@ -1,17 +1,21 @@
 //! What the environment says to this function.
 
+use std::sync::Arc;
+
 use auth_core::config::{ConfigError, Variables};
-use auth_core::jwt::Verifier;
-use auth_core::refresh_token::RefreshKeys;
+use auth_core::time::Clock;
+use auth_dynamodb::store::Store;
+use auth_dynamodb::verifiers::{SOFT, Verifiers};
 use auth_http::browser::Browsers;
+use auth_keys::refresh::HeldRefreshKeys;
 
 /// The configuration of `revoke`.
 #[derive(Debug)]
 pub struct Config {
     /// What recognises refresh tokens.
-    pub refresh_keys: RefreshKeys,
-    /// What believes access tokens: `ISSUER`, `AUDIENCE`, `JWKS`.
-    pub verifier: Verifier,
+    pub refresh_keys: HeldRefreshKeys,
+    /// What believes access tokens: `ISSUER`, `AUDIENCE`, and `JWKS` or the keys in the table.
+    pub verifier: Verifiers,
     /// How browsers are treated.
     pub browsers: Browsers,
 }
@@ -24,9 +28,20 @@ impl Config {
     /// The first [`ConfigError`].
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         Ok(Self {
-            refresh_keys: variables.refresh_keys()?,
-            verifier: Verifier::new(variables.issuer()?, variables.audience()?, variables.key_set()?),
+            refresh_keys: HeldRefreshKeys::from_variables(variables)?,
+            verifier: Verifiers::from_variables(variables)?,
             browsers: Browsers::from_variables(variables)?,
         })
+    }
+
+    /// The same, with the keys of this table and of the secret, if they are not fixed.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Unusable`] naming the variable.
+    pub async fn bind(self, store: &Store, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        let verifier = self.verifier.bind(store, clock, SOFT);
+        verifier.load().await;
+        Ok(Self { refresh_keys: self.refresh_keys.read().await?, verifier, ..self })
     }
 }

@@ -2,7 +2,7 @@
 
 use auth_core::claims::AccessClaims;
 use auth_core::id::{SessionId, UserId};
-use auth_core::jwt::{Rejection, Verifier};
+use auth_core::jwt::Rejection;
 use auth_core::refresh_token::Presented;
 use auth_core::rotation::{self, Refusal};
 use auth_core::session::Session;
@@ -95,8 +95,7 @@ impl Holder {
         Self { user_id, session_id, proof: Proof::RefreshToken(presented) }
     }
 
-    pub(crate) fn of_access_token(token: &str, verifier: &Verifier, now: UnixTime) -> Result<Self, NoAccess> {
-        let claims = verifier.verify(token, now)?;
+    pub(crate) fn of_access_token(claims: AccessClaims) -> Result<Self, NoAccess> {
         let user_id = UserId::parse(&claims.sub).map_err(|_| NoAccess::Foreign)?;
         let session_id = SessionId::parse(&claims.sid).map_err(|_| NoAccess::Foreign)?;
         Ok(Self { user_id, session_id, proof: Proof::AccessToken(claims) })

@@ -13,6 +13,7 @@ use auth_core::id::{SessionId, UserId};
 use auth_core::session::{End, EndCause};
 use auth_core::time::{Clock, UnixTime};
 use auth_dynamodb::error::StoreError;
+use auth_dynamodb::key_watch::NoKeys;
 use auth_dynamodb::session::Ending;
 use auth_dynamodb::store::Store;
 use auth_http::bearer::NotBearer;
@@ -90,6 +91,8 @@ enum Refusal {
     Busy,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Keys(#[from] NoKeys),
 }
 
 impl From<NotBearer> for Refusal {
@@ -108,7 +111,7 @@ impl Refusal {
                 tracing::info!(event = "logout_denied", reason = no_access.reason());
                 response::invalid_token()
             }
-            Self::Late | Self::Busy | Self::Store(_) => {
+            Self::Late | Self::Busy | Self::Store(_) | Self::Keys(_) => {
                 tracing::error!(event = "fault", error = %self);
                 response::unavailable()
             }

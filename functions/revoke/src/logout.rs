@@ -22,7 +22,7 @@ impl App {
     pub(crate) async fn logout(&self, request: &Request) -> Result<Response, Refusal> {
         let now = self.clock.now();
         let asked = LogoutRequest::parse(request, &self.config.browsers)?;
-        if let Some(holder) = self.holder(&asked.credential, now)? {
+        if let Some(holder) = self.holder(&asked.credential, now).await? {
             let deadline = request.context.received_at.unwrap_or(now) + REQUEST_LIFE;
             match asked.sessions {
                 Sessions::This => self.end(holder.user_id, holder.session_id, EndCause::Logout, now).await?,
@@ -35,13 +35,16 @@ impl App {
         })
     }
 
-    /// What proves itself without a call. A refresh token that is none of ours is nobody's.
-    fn holder(&self, credential: &Credential<'_>, now: UnixTime) -> Result<Option<Holder>, NoAccess> {
+    /// What proves itself without a call of its own. A refresh token that is none of ours is nobody's.
+    async fn holder(&self, credential: &Credential<'_>, now: UnixTime) -> Result<Option<Holder>, Refusal> {
         match credential {
             Credential::RefreshToken(text) => {
-                Ok(self.config.refresh_keys.open(text).ok().map(Holder::of_refresh_token))
+                Ok(self.config.refresh_keys.keys()?.open(text).ok().map(Holder::of_refresh_token))
             }
-            Credential::AccessToken(text) => Holder::of_access_token(text, &self.config.verifier, now).map(Some),
+            Credential::AccessToken(text) => {
+                let verified = self.config.verifier.verify_fresh(text, now).await?;
+                Ok(Some(Holder::of_access_token(verified.map_err(NoAccess::from)?)?))
+            }
             Credential::Nothing => Ok(None),
         }
     }

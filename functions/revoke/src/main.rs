@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use auth_core::time::SystemClock;
+use auth_core::time::{Clock, SystemClock};
 use auth_dynamodb::store::Store;
 use revoke::App;
 use revoke::config::Config;
@@ -13,7 +13,8 @@ async fn main() -> ExitCode {
     auth_http::function::run("revoke", async |variables| {
         let config = Config::from_variables(variables)?;
         let store = Store::from_environment(variables.table_name()?).await.with_journal(variables.journal_policy()?);
-        Ok(App::new(config, store, Arc::new(SystemClock)))
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Ok(App::new(config.bind(&store, &clock).await?, store, clock))
     })
     .await
 }

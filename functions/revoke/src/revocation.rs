@@ -15,9 +15,9 @@ impl App {
         self.config.browsers.caller(request)?;
         // All clients are public: the token is the proof (RFC 7009 §2.1). Credentials of clients are checked here, once there are any.
         let token = revoked_token(request)?;
-        if let Ok(presented) = self.config.refresh_keys.open(&token) {
+        if let Ok(presented) = self.config.refresh_keys.keys()?.open(&token) {
             self.end(presented.user_id(), presented.session_id(), EndCause::Logout, now).await?;
-        } else if let Ok(claims) = self.config.verifier.verify(&token, now) {
+        } else if let Ok(claims) = self.config.verifier.verify_fresh(&token, now).await? {
             let first = self.store.revoke_token(&claims.jti, claims.exp, self.clock.now()).await?;
             tracing::info!(event = "token_revoked", first, sub = claims.sub, sid = claims.sid, jti = claims.jti);
         }

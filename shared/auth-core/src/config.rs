@@ -11,8 +11,8 @@ use jsonwebtoken::jwk::JwkSet;
 
 use crate::issuer::Issuer;
 use crate::journal::{self, COPIES_BOUNDS, JournalPolicy};
-use crate::jwt::Signer;
 use crate::key::{ALGORITHMS, KeyError, KeySet, SigningKey, publishable};
+use crate::key_ring::{ROTATION_DAYS_BOUNDS, RotationPolicy};
 use crate::policy::{ACCESS_TTL_BOUNDS, SESSIONS_PER_USER_BOUNDS, SessionPolicy};
 use crate::refresh_token::RefreshKeys;
 
@@ -38,6 +38,14 @@ pub enum ConfigError {
     /// Valid each, but not together.
     #[error("{0}")]
     Contradiction(String),
+    /// What a variable names is not there, or is not as it must be.
+    #[error("{name}: {reason}")]
+    Unusable {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with what it names.
+        reason: String,
+    },
 }
 
 /// The process's own environment, as a look-up.
@@ -258,6 +266,24 @@ impl<'a> Variables<'a> {
         Ok(algorithm.unwrap_or(Algorithm::RS256))
     }
 
+    /// `SIGNING_ALGORITHM` of keys that rotate and `ROTATION_DAYS`: how keys take turns.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn rotation_policy(&self) -> Result<RotationPolicy, ConfigError> {
+        let algorithm = self.signing_algorithm()?;
+        if algorithm == Algorithm::HS256 {
+            let expected = "RS256, ES256 or EdDSA: a shared key does not rotate, SIGNING_KEY and JWKS hold it";
+            return Err(ConfigError::Invalid { name: "SIGNING_ALGORITHM", expected: expected.to_owned() });
+        }
+        let (least, most) = ROTATION_DAYS_BOUNDS;
+        let days = self.parsed("ROTATION_DAYS", &format!("a whole number of days, {least} to {most}"), |value| {
+            value.parse().ok().filter(|days: &u16| (least..=most).contains(days))
+        })?;
+        Ok(RotationPolicy { algorithm, every: Duration::from_hours(24) * u32::from(days.unwrap_or(90)) })
+    }
+
     /// `SIGNING_ALGORITHM` and `SIGNING_KEY`.
     ///
     /// # Errors
@@ -272,18 +298,22 @@ impl<'a> Variables<'a> {
         self.required("SIGNING_KEY", &expected, |value| SigningKey::parse(algorithm, value).ok())
     }
 
-    /// What mints access tokens: `ISSUER`, `AUDIENCE`, `ACCESS_TOKEN_TTL_SECONDS`, `SIGNING_ALGORITHM`, `SIGNING_KEY`.
+    /// What mints access tokens: `ISSUER`, `AUDIENCE`, `ACCESS_TOKEN_TTL_SECONDS`.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] naming the variable.
     pub fn token_issuer(&self) -> Result<Issuer, ConfigError> {
-        Ok(Issuer {
-            iss: self.issuer()?,
-            aud: self.audience()?,
-            ttl: self.access_ttl()?,
-            signer: Signer::new(self.signing_key()?),
-        })
+        Ok(Issuer { iss: self.issuer()?, aud: self.audience()?, ttl: self.access_ttl()? })
+    }
+
+    /// `JWKS`, if it is set: the keys that access tokens are checked with.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn fixed_key_set(&self) -> Result<Option<KeySet>, ConfigError> {
+        self.optional("JWKS").map(|_| self.key_set()).transpose()
     }
 
     /// `JWKS`: the keys that access tokens are checked with.
@@ -377,6 +407,7 @@ mod tests {
     /// Reads everything, as if one function used all of it.
     fn read(variables: &Variables<'_>) -> Result<(), ConfigError> {
         variables.token_issuer()?;
+        variables.signing_key()?;
         variables.default_client_id()?;
         variables.session_policy()?;
         variables.refresh_keys()?;
@@ -401,7 +432,8 @@ mod tests {
         assert_eq!(actual, [90, 10, 30 * 86_400, 180 * 86_400]);
         let issuer = variables.token_issuer().unwrap();
         assert_eq!((issuer.iss, issuer.aud), ("https://auth.example".to_owned(), "https://api.example".to_owned()));
-        assert_eq!((issuer.ttl, issuer.signer.key().algorithm()), (Duration::from_mins(10), Algorithm::RS256));
+        let algorithm = Variables::new(&good).signing_key().unwrap().algorithm();
+        assert_eq!((issuer.ttl, algorithm), (Duration::from_mins(10), Algorithm::RS256));
         assert!(variables.key_set().is_ok() && variables.refresh_keys().is_ok());
     }
 

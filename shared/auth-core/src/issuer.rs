@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::claims::MintedClaims;
 use crate::id::TokenId;
-use crate::jwt::{MintError, Signer};
+use crate::jwt::{Draft, MintError, Signer, TokenHeader};
 use crate::scope::Scope;
 use crate::session::Session;
 use crate::time::UnixTime;
@@ -19,8 +19,6 @@ pub struct Issuer {
     pub aud: String,
     /// The life of an access token, unless its session ends before.
     pub ttl: Duration,
-    /// The key.
-    pub signer: Signer,
 }
 
 /// A minted access token.
@@ -39,14 +37,33 @@ impl Issuer {
     /// [`MintError`]; the request is then a fault of ours.
     pub fn mint(
         &self,
+        signer: &Signer,
         user: &User,
         session: &Session,
         scope: &Scope,
         jti: TokenId,
         now: UnixTime,
     ) -> Result<AccessToken, MintError> {
+        let (draft, expires_in) = self.draft(signer.header(), user, session, scope, jti, now)?;
+        Ok(AccessToken { text: signer.sign(draft)?, expires_in })
+    }
+
+    /// The same token without its signature, which may come from elsewhere; and what is left of its life.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError`].
+    pub fn draft(
+        &self,
+        header: &TokenHeader,
+        user: &User,
+        session: &Session,
+        scope: &Scope,
+        jti: TokenId,
+        now: UnixTime,
+    ) -> Result<(Draft, Duration), MintError> {
         let exp = (now + self.ttl).min(session.expires_at).seconds();
-        let text = self.signer.sign(&MintedClaims {
+        let draft = header.draft(&MintedClaims {
             iss: &self.iss,
             sub: user.id,
             aud: &self.aud,
@@ -59,7 +76,7 @@ impl Issuer {
             roles: &user.roles,
             ver: user.ver,
         })?;
-        Ok(AccessToken { text, expires_in: Duration::from_secs(exp.saturating_sub(now.seconds())) })
+        Ok((draft, Duration::from_secs(exp.saturating_sub(now.seconds()))))
     }
 }
 
@@ -84,13 +101,14 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
     const TTL: Duration = Duration::from_mins(10);
 
-    fn issuer(algorithm: Algorithm) -> Issuer {
+    fn issuer(algorithm: Algorithm) -> (Issuer, Signer) {
         let signer = Signer::new(test_keys::signing_key(algorithm));
-        Issuer { iss: "https://auth.example".to_owned(), aud: "https://api.example".to_owned(), ttl: TTL, signer }
+        let (iss, aud) = ("https://auth.example".to_owned(), "https://api.example".to_owned());
+        (Issuer { iss, aud, ttl: TTL }, signer)
     }
 
-    fn verifier(issuer: &Issuer) -> Verifier {
-        Verifier::new(issuer.iss.clone(), issuer.aud.clone(), test_keys::key_set(issuer.signer.key().jwk()))
+    fn verifier((issuer, signer): &(Issuer, Signer)) -> Verifier {
+        Verifier::new(issuer.iss.clone(), issuer.aud.clone(), test_keys::key_set(signer.key().jwk()))
     }
 
     fn user() -> User {
@@ -117,9 +135,9 @@ mod tests {
         }
     }
 
-    fn mint(issuer: &Issuer, scope: &str, expires_at: UnixTime) -> Result<AccessToken, MintError> {
+    fn mint((issuer, signer): &(Issuer, Signer), scope: &str, expires_at: UnixTime) -> Result<AccessToken, MintError> {
         let scope = Scope::parse(scope).unwrap();
-        issuer.mint(&user(), &session(expires_at), &scope, TokenId::from_bytes([3; 16]), NOW)
+        issuer.mint(signer, &user(), &session(expires_at), &scope, TokenId::from_bytes([3; 16]), NOW)
     }
 
     #[test]
@@ -140,7 +158,7 @@ mod tests {
                     jti: TokenId::from_bytes([3; 16]).to_string(),
                     iat: UnixTime::from_seconds(NOW.seconds()),
                     exp: UnixTime::from_seconds(NOW.seconds()) + TTL,
-                    kid: issuer.signer.key().kid().to_owned(),
+                    kid: issuer.1.key().kid().to_owned(),
                 };
                 assert_eq!(claims, expected, "{algorithm:?}");
             }

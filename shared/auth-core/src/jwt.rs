@@ -33,13 +33,60 @@ const LONGEST_SIGNATURE: usize = 1024;
 /// Longer identifiers are not believed, in bytes: they become keys of maps and fields of logs.
 pub const MAX_ID_LENGTH: usize = 256;
 
+/// What comes before the claims of a token: the key that signs it.
+#[derive(Clone, Debug)]
+pub struct TokenHeader {
+    encoded: String,
+    /// What is set aside for a signature and two dots.
+    room: usize,
+}
+
+impl TokenHeader {
+    /// For tokens that a key of this name signs.
+    pub fn new(algorithm: Algorithm, kid: &str) -> Self {
+        Self { encoded: header(algorithm, kid), room: if algorithm == Algorithm::RS256 { 344 } else { 88 } }
+    }
+
+    /// A token of claims that are already right, but for its signature.
+    pub(crate) fn draft(&self, claims: &impl Serialize) -> Result<Draft, MintError> {
+        let mut json = Vec::with_capacity(512);
+        serde_json::to_writer(&mut json, claims).map_err(|_| MintError::Signature)?;
+        let mut message = String::with_capacity(self.encoded.len() + json.len().div_ceil(3) * 4 + self.room);
+        message.push_str(&self.encoded);
+        message.push('.');
+        BASE64_URL_SAFE_NO_PAD.encode_string(json, &mut message);
+        Ok(Draft(message))
+    }
+}
+
+/// A token that is to be signed: its JWS Signing Input (RFC 7515 §5.1).
+#[derive(Debug)]
+pub struct Draft(String);
+
+impl Draft {
+    /// What is signed.
+    pub const fn message(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// The token with its signature (RFC 7518 §3: for ECDSA, r and s of 32 bytes each).
+    ///
+    /// # Errors
+    ///
+    /// [`MintError::TooLong`].
+    pub fn sign(self, signature: &[u8]) -> Result<String, MintError> {
+        let Self(mut token) = self;
+        token.push('.');
+        BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        if token.len() > MAX_MINTED_LENGTH { Err(MintError::TooLong(token.len())) } else { Ok(token) }
+    }
+}
+
 /// Signs access tokens with one key.
 #[derive(Debug)]
 pub struct Signer {
     key: SigningKey,
-    header: String,
-    /// What is set aside for a signature and two dots.
-    room: usize,
+    header: TokenHeader,
 }
 
 /// Why no token was minted. All of these are faults of ours.
@@ -56,9 +103,8 @@ pub enum MintError {
 impl Signer {
     /// Prepares a key for signing.
     pub fn new(key: SigningKey) -> Self {
-        let header = header(key.algorithm(), key.kid());
-        let room = if key.algorithm() == Algorithm::RS256 { 344 } else { 88 };
-        Self { key, header, room }
+        let header = TokenHeader::new(key.algorithm(), key.kid());
+        Self { key, header }
     }
 
     /// The key.
@@ -66,18 +112,19 @@ impl Signer {
         &self.key
     }
 
-    /// Makes a token of claims that are already right.
-    pub(crate) fn sign(&self, claims: &impl Serialize) -> Result<String, MintError> {
-        let mut json = Vec::with_capacity(512);
-        serde_json::to_writer(&mut json, claims).map_err(|_| MintError::Signature)?;
-        let mut token = String::with_capacity(self.header.len() + json.len().div_ceil(3) * 4 + self.room);
-        token.push_str(&self.header);
-        token.push('.');
-        BASE64_URL_SAFE_NO_PAD.encode_string(json, &mut token);
-        let signature = self.key.sign(token.as_bytes()).map_err(|_| MintError::Signature)?;
-        token.push('.');
-        BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        if token.len() > MAX_MINTED_LENGTH { Err(MintError::TooLong(token.len())) } else { Ok(token) }
+    /// What its tokens begin with.
+    pub const fn header(&self) -> &TokenHeader {
+        &self.header
+    }
+
+    /// Makes a token of a draft under this key's header.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError`].
+    pub fn sign(&self, draft: Draft) -> Result<String, MintError> {
+        let signature = self.key.sign(draft.message()).map_err(|_| MintError::Signature)?;
+        draft.sign(&signature)
     }
 }
 

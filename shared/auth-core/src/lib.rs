@@ -15,6 +15,7 @@ pub mod issuer;
 pub mod journal;
 pub mod jwt;
 pub mod key;
+pub mod key_ring;
 pub mod login;
 pub mod network;
 pub mod policy;

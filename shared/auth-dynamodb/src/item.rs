@@ -23,6 +23,8 @@ pub(crate) const USER: &str = "USER";
 pub(crate) const CLIENT: &str = "CLIENT";
 /// What the `sk` of each session begins with.
 pub(crate) const SESSION_PREFIX: &str = "SESSION#";
+/// The `sk` of what counts the changes of the keys; before that of any key.
+pub(crate) const RING: &str = "#ring";
 /// When the item may be swept up, in seconds since the epoch. Never compared.
 pub(crate) const TTL: &str = "ttl";
 
@@ -68,6 +70,16 @@ impl Key {
 
     pub(crate) fn journal(copy: u8, sk: String) -> Self {
         Self { pk: format!("JOURNAL#{copy}"), sk }
+    }
+
+    /// What counts the changes of the keys.
+    pub(crate) fn ring() -> Self {
+        Self { pk: "KEYS".to_owned(), sk: RING.to_owned() }
+    }
+
+    /// A key of access tokens.
+    pub(crate) fn signing_key(kid: &str) -> Self {
+        Self { pk: "KEYS".to_owned(), sk: kid.to_owned() }
     }
 
     /// The mark of an access token that was revoked by itself.

@@ -25,7 +25,10 @@ use crate::transaction::{self, is_refused};
 const SPARE: Duration = Duration::from_hours(1);
 
 /// What became of a transaction.
-pub(crate) type Sent = Result<(), SdkError<TransactWriteItemsError>>;
+pub(crate) type Sent = Result<(), TransactionError>;
+
+/// Why it was not done.
+pub(crate) type TransactionError = SdkError<TransactWriteItemsError>;
 
 impl Store {
     /// Reads a page of the journal from a stamp on, strongly consistent: one call; a read unit for each 4 KB of the page. An

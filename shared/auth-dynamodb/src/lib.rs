@@ -11,12 +11,15 @@ pub mod deletion;
 pub mod endpoint;
 pub mod error;
 pub mod journal;
+pub mod key_ring;
+pub mod key_watch;
 pub mod login;
 pub mod page;
 pub mod session;
 pub mod store;
 pub mod table;
 pub mod user;
+pub mod verifiers;
 
 mod item;
 mod transaction;

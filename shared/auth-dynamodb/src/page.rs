@@ -19,6 +19,10 @@ pub struct Page<T> {
 pub struct Cursor(Item);
 
 impl Cursor {
+    pub(crate) const fn new(key: Item) -> Self {
+        Self(key)
+    }
+
     pub(crate) fn into_key(self) -> Item {
         self.0
     }

@@ -8,10 +8,11 @@ use tracing_subscriber::layer::{Context, Filter};
 use crate::metric;
 
 /// The crates that say something, by the beginning of their names.
-const OURS: [&str; 12] = [
+const OURS: [&str; 14] = [
     "auth_core",
     "auth_dynamodb",
     "auth_http",
+    "auth_keys",
     "auth_password",
     "authorizer",
     "discovery",
@@ -20,6 +21,7 @@ const OURS: [&str; 12] = [
     "login",
     "refresh",
     "revoke",
+    "rotate_keys",
     "sessions",
 ];
 

@@ -37,7 +37,7 @@ const AT_ONCE: usize = 6;
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs what tests/real/faults/run sets up"]
 async fn each_fault_of_each_call_is_survived() {
-    let (place, turns) = (Arc::new(Place::set_up().await), Arc::new(Semaphore::new(AT_ONCE)));
+    let (place, turns) = (Arc::new(Box::pin(Place::set_up()).await), Arc::new(Semaphore::new(AT_ONCE)));
     let start = |(number, cell): (usize, Cell)| {
         let (place, turns, name) = (Arc::clone(&place), Arc::clone(&turns), cell.name());
         let task = tokio::spawn(async move {
@@ -66,7 +66,7 @@ async fn each_fault_of_each_call_is_survived() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs what tests/real/faults/run sets up"]
 async fn an_authorizer_that_starts_without_its_journal_lets_nobody_in_until_it_has_it() {
-    let place = Place::set_up().await;
+    let place = Box::pin(Place::set_up()).await;
     let possible = FAULTS.into_iter().filter(|(_, fault)| fault.happens_to("Query"));
     let tried = possible.map(async |(name, fault)| {
         let (proxy, log, world) = (place.proxy().await, place.log(name), place.ground.world(&OPERATIONS[0]).await);

@@ -4,6 +4,7 @@ use auth_core::config::Variables;
 use auth_core::entropy::OsEntropy;
 use auth_core::id::{SessionId, TokenId, UserId};
 use auth_core::issuer::Issuer;
+use auth_core::jwt::Signer;
 use auth_core::login::LoginName;
 use auth_core::policy::SessionPolicy;
 use auth_core::refresh_token::{Nonce, RefreshKeys};
@@ -29,6 +30,7 @@ pub(crate) struct Ground {
     pub(crate) store: Store,
     refresh_keys: RefreshKeys,
     issuer: Issuer,
+    signer: Signer,
     client_secret: String,
     /// Everybody's, and its hashes.
     password: String,
@@ -67,6 +69,7 @@ impl Ground {
             store,
             refresh_keys: variables.refresh_keys().unwrap(),
             issuer: variables.token_issuer().unwrap(),
+            signer: Signer::new(variables.signing_key().unwrap()),
             client_secret: bench.demo_client_secret.clone(),
             password: bench.demo_password.clone(),
             password_hash: demo.password_hash,
@@ -83,7 +86,8 @@ impl Ground {
         let session = session(&user, newest, now.before(age));
         let first = self.refresh_keys.seal(user.id, session.id, 0, &nonce(0));
         let jti = TokenId::random(&OsEntropy).unwrap();
-        let access = (self.issuer.mint(&user, &session, &session.scope, jti, now).unwrap().text, jti);
+        let minted = self.issuer.mint(&self.signer, &user, &session, &session.scope, jti, now).unwrap();
+        let access = (minted.text, jti);
         let (password, client_secret) = (self.password.clone(), self.client_secret.clone());
         let presented = first.to_string();
         let world = World { user, password, session, presented, access, client_secret, bystanders };

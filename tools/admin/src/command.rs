@@ -18,7 +18,7 @@ Exit codes:
   0  done
   1  a fault: the table cannot be reached or is not as it must be, something is not allowed, a file cannot be used
   2  wrong usage, or a value that cannot be taken, such as too short a password
-  3  there is no such user, session or client
+  3  there is no such user, session, client or key
   4  conflict: the name is taken, the file exists, or somebody else changed the same meanwhile (try again)
   5  not confirmed
 
@@ -30,9 +30,19 @@ Authorizers see it within MAX_STALENESS_SECONDS (15 by default), unless REVOCATI
 they said adds its time; a WebSocket that is open stays open.
 
 What --client and --key do not do: they end no session. Sessions of the client go on, and their next refresh brings an
-access token that is good again. A key that still signs makes tokens that are refused at once, so that nobody gets in:
+access token that is good again. --key is for keys that the functions have by SIGNING_KEY and JWKS; those in the table
+are killed by `authctl keys kill`. A key that still signs makes tokens that are refused at once, so that nobody gets in:
 let the functions sign with another key first. /logout and /oauth/revoke know keys by JWKS alone: take the key out of
 it, too.";
+
+const AFTER_ROTATE: &str = "\
+KEY_SECRET names the secret that holds the private keys (the template's output KeySecretArn), or KEY_FILE a file.
+SIGNING_ALGORITHM and ROTATION_DAYS are as rotate-keys has them; without them, new keys are like the newest one, for 90 days.";
+
+const AFTER_KILL: &str = "\
+KEY_SECRET or KEY_FILE as for `keys rotate`. Functions sign with the next key within 15 seconds; authorizers refuse the one that
+was killed within MAX_STALENESS_SECONDS, and clients refresh: no session ends. Verifiers of others go on with the JWK Set that
+they keep, some for two hours.";
 
 /// Users, sessions, clients, keys and the table of Countersign.
 ///
@@ -239,23 +249,33 @@ fn claim(text: &str) -> Result<String, String> {
 /// `authctl keys`.
 #[derive(Debug, Subcommand)]
 pub enum Keys {
-    /// Make the keys of a new deployment
+    /// Make keys for SIGNING_KEY, REFRESH_KEYS and JWKS, where keys do not take turns by the table
     Create {
         /// The value of SIGNING_ALGORITHM
         #[arg(long, value_name = "ALGORITHM")]
         algorithm: Algorithm,
-        /// A new file for the secret of Secrets Manager that the template's SecretName names, readable by you only
+        /// A new file for {"signing_key", "refresh_keys"}, readable by you only
         #[arg(long, value_name = "FILE")]
         secret: PathBuf,
-        /// The file of the JWK Set, the template's Jwks; if it exists, the new key is added
+        /// The file of the JWK Set; if it exists, the new key is added
         #[arg(long, value_name = "FILE")]
         jwks: PathBuf,
     },
-    /// List the keys of a JWK Set
+    /// List the keys in the table and what they are at this moment, or those of a JWK Set
     List {
-        /// The file of the JWK Set
+        /// The file of a JWK Set
         #[arg(long, value_name = "FILE")]
-        jwks: PathBuf,
+        jwks: Option<PathBuf>,
+    },
+    /// Let the next key sign as soon as every verifier knows it; without any keys, make the first ones
+    #[command(after_help = AFTER_ROTATE)]
+    Rotate,
+    /// Take a key out of use at once, and all access tokens under it; the next key signs from then on
+    #[command(after_help = AFTER_KILL)]
+    Kill {
+        /// The key
+        #[arg(value_parser = claim)]
+        kid: String,
     },
 }
 

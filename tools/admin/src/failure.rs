@@ -12,6 +12,7 @@ use auth_core::id::SessionId;
 use auth_core::login::LoginName;
 use auth_dynamodb::error::{Reason, StoreError};
 use auth_dynamodb::store::NoAccount;
+use auth_keys::keeper::KeepError;
 use auth_password::hasher::HashError;
 use auth_password::password::PasswordError;
 
@@ -91,6 +92,22 @@ pub(crate) enum Failure {
     Store(#[from] StoreError),
     #[error("the table is not as it must be: {0}")]
     WrongTable(String),
+    #[error("there is no key \"{0}\": `authctl keys list` shows all")]
+    UnknownKey(String),
+    #[error(transparent)]
+    Keys(ConfigError),
+    #[error("nothing, or not all, was done: {0}; repeat the command")]
+    Keeper(KeepError),
+}
+
+impl From<KeepError> for Failure {
+    fn from(error: KeepError) -> Self {
+        match error {
+            KeepError::Store(error) => Self::Store(error),
+            KeepError::NoKey(kid) => Self::UnknownKey(kid),
+            error => Self::Keeper(error),
+        }
+    }
 }
 
 impl Failure {
@@ -122,9 +139,10 @@ impl Failure {
             | Self::Output(_)
             | Self::NoAccount(_)
             | Self::Store(_)
-            | Self::WrongTable(_) => 1,
-            Self::Usage(_) | Self::Password(_) | Self::NoPassword | Self::PasswordsDiffer => 2,
-            Self::NoUser(_) | Self::NoSession { .. } | Self::NoClient(_) => 3,
+            | Self::WrongTable(_)
+            | Self::Keeper(_) => 1,
+            Self::Usage(_) | Self::Keys(_) | Self::Password(_) | Self::NoPassword | Self::PasswordsDiffer => 2,
+            Self::NoUser(_) | Self::NoSession { .. } | Self::NoClient(_) | Self::UnknownKey(_) => 3,
             Self::NameTaken(_)
             | Self::ChangedMeanwhile(_)
             | Self::ClientTaken(_)
@@ -193,6 +211,8 @@ mod tests {
             (Failure::NoClient(client()), 3, "`authctl client list`"),
             (Failure::ClientTaken(client()), 4, "`authctl client rotate gateway`"),
             (Failure::ClientChangedMeanwhile(client()), 4, "look again and repeat it"),
+            (Failure::UnknownKey("kid".to_owned()), 3, "`authctl keys list`"),
+            (KeepError::Busy.into(), 1, "repeat the command"),
             (Failure::Declined, 5, "nothing was done"),
             (Failure::PasswordsDiffer, 2, "try again"),
         ];

@@ -1,4 +1,4 @@
-//! `authctl keys`: what the template's `SecretName` and `Jwks` name.
+//! `authctl keys create` and `list --jwks`: keys for `SIGNING_KEY`, `REFRESH_KEYS` and `JWKS`.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -13,29 +13,29 @@ use clap::ValueEnum as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::command::{Algorithm, Keys as Command};
+use crate::command::Algorithm;
 use crate::failure::Failure;
 use crate::key_set::{KeySetFile, OWNER_ONLY, write_new};
 use crate::output::{Output, Row};
 
-pub(crate) fn run(command: Command, output: &mut Output<impl Write>) -> Result<(), Failure> {
-    match command {
-        Command::Create { algorithm, secret, jwks } => create(algorithm, &secret, &jwks, output),
-        Command::List { jwks } => {
-            let keys = KeySetFile::read(&jwks)?.into_keys();
-            output.list_all(&keys.iter().map(Shown::new).collect::<Vec<_>>())
-        }
-    }
+pub(crate) fn list(jwks: &Path, output: &mut Output<impl Write>) -> Result<(), Failure> {
+    let keys = KeySetFile::read(jwks)?.into_keys();
+    output.list_all(&keys.iter().map(Shown::new).collect::<Vec<_>>())
 }
 
-/// What the template reads of the secret.
+/// What becomes of `SIGNING_KEY` and `REFRESH_KEYS`.
 #[derive(Serialize)]
 struct Secret {
     signing_key: String,
     refresh_keys: String,
 }
 
-fn create(algorithm: Algorithm, secret: &Path, jwks: &Path, output: &mut Output<impl Write>) -> Result<(), Failure> {
+pub(crate) fn create(
+    algorithm: Algorithm,
+    secret: &Path,
+    jwks: &Path,
+    output: &mut Output<impl Write>,
+) -> Result<(), Failure> {
     let name = algorithm.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     let contents = Secret {
         signing_key: generate::signing_key(&name, &OsEntropy)?,

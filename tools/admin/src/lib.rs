@@ -17,6 +17,7 @@ mod output;
 mod place;
 mod printable;
 mod revoke;
+mod ring;
 mod session;
 mod table;
 mod user;

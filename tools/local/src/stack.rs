@@ -21,8 +21,11 @@ use auth_dynamodb::store::Store;
 use auth_dynamodb::table::LOCAL_NAME;
 use auth_dynamodb::user::Creation;
 use auth_http::browser::Browsers;
+use auth_keys::keeper::{KeepError, Keeper};
+use auth_keys::place::Place;
 use auth_password::hasher::{Hasher, Parameters};
 use auth_password::password::{MIN_LENGTH, Password};
+use authorizer::config::KEYS_SOFT;
 use authorizer::journal::TableJournal;
 use authorizer::watch::Watch;
 use serde_json::Value;
@@ -140,6 +143,9 @@ pub enum StartError {
     /// The table.
     #[error("the table: {0}")]
     Store(#[from] StoreError),
+    /// The keys of `KEY_FILE`.
+    #[error("the keys: {0}")]
+    Keeper(#[from] KeepError),
     /// The demo user or the demo client.
     #[error("the demo: {0}")]
     Demo(String),
@@ -176,12 +182,16 @@ impl Stack {
         let (dynamodb, store) = connect(&options, variables.table_name()?).await?;
         let store = store.with_journal(variables.journal_policy()?);
         store.create_table().await?;
+        if Place::is_named(&variables) {
+            // The daily run of rotate-keys.
+            Keeper::from_variables(&variables, store.clone()).await?.keep(entropy.as_ref(), clock.now()).await?;
+        }
         create_demo_user(&store, &secrets, entropy.as_ref(), clock.now().millis()).await?;
         create_demo_client(&store, &secrets, clock.now()).await?;
         let authorizer = authorizer(&variables, &store, &clock)?;
         let (authorization, connecting) = attach(options.attachment, &Arc::new(authorizer))?;
         let service = Arc::new(Gateway {
-            functions: functions(&variables, &store, &clock, &entropy)?,
+            functions: functions(&variables, &store, &clock, &entropy).await?,
             clock: Arc::clone(&clock),
             entropy,
             stage,
@@ -210,19 +220,21 @@ async fn listen(port: u16) -> Result<TcpListener, StartError> {
 /// What the functions find in their environment. What the caller sets goes before, but for what only a stack knows.
 fn variables(options: &Options, url: &str, secrets: &Secrets) -> Result<HashMap<&'static str, String>, StartError> {
     let given = |name: &str, default: &str| (options.variables)(name).unwrap_or_else(|| default.to_owned());
-    let signing_key = given("SIGNING_KEY", &secrets.signing_key);
-    let look_up =
-        |name: &str| if name == "SIGNING_KEY" { Some(signing_key.clone()) } else { (options.variables)(name) };
-    let jwks = serde_json::json!({"keys": [Variables::new(&look_up).signing_key()?.jwk()]}).to_string();
-    Ok(HashMap::from([
+    let mut variables = HashMap::from([
         ("TABLE_NAME", given("TABLE_NAME", LOCAL_NAME)),
         ("ISSUER", url.to_owned()),
         ("AUDIENCE", given("AUDIENCE", "local-api")),
         ("ROUTE_POLICY", given("ROUTE_POLICY", ROUTE_POLICY)),
-        ("REFRESH_KEYS", secrets.refresh_keys.clone()),
-        ("SIGNING_KEY", signing_key),
-        ("JWKS", jwks),
-    ]))
+    ]);
+    if Place::is_named(&Variables::new(&options.variables)) {
+        return Ok(variables); // all keys are there, and in the table
+    }
+    let signing_key = given("SIGNING_KEY", &secrets.signing_key);
+    let look_up =
+        |name: &str| if name == "SIGNING_KEY" { Some(signing_key.clone()) } else { (options.variables)(name) };
+    let jwks = serde_json::json!({"keys": [Variables::new(&look_up).signing_key()?.jwk()]}).to_string();
+    variables.extend([("REFRESH_KEYS", secrets.refresh_keys.clone()), ("SIGNING_KEY", signing_key), ("JWKS", jwks)]);
+    Ok(variables)
 }
 
 async fn connect(options: &Options, table: String) -> Result<(String, Store), StartError> {
@@ -242,8 +254,9 @@ fn authorizer(
     store: &Store,
     clock: &Arc<LocalClock>,
 ) -> Result<authorizer::App, ConfigError> {
-    let config = authorizer::config::Config::from_variables(variables)?;
+    let mut config = authorizer::config::Config::from_variables(variables)?;
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+    config.verifier = config.verifier.bind(store, &clock, KEYS_SOFT);
     let watch = config.revocation.as_ref().map(|revocation| {
         let journal = TableJournal::new(store.clone(), revocation.copy(0));
         Watch::new(journal, revocation.freshness, Arc::clone(&clock), 0)
@@ -251,24 +264,27 @@ fn authorizer(
     Ok(authorizer::App::new(config, watch, clock))
 }
 
-fn functions(
+async fn functions(
     variables: &Variables<'_>,
     store: &Store,
     clock: &Arc<LocalClock>,
     entropy: &Arc<dyn Entropy>,
 ) -> Result<Functions, ConfigError> {
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
-    let login = login::config::Config::from_variables(variables)?;
-    let refresh = refresh::config::Config::from_variables(variables)?;
-    let revoke = revoke::config::Config::from_variables(variables)?;
-    let introspect = introspect::config::Config::from_variables(variables)?;
+    let mut login = login::config::Config::from_variables(variables)?;
+    login.keys = login.keys.bind(store, &clock).await?;
+    let mut refresh = refresh::config::Config::from_variables(variables)?;
+    refresh.keys = refresh.keys.bind(store, &clock).await?;
+    let revoke = revoke::config::Config::from_variables(variables)?.bind(store, &clock).await?;
+    let introspect = introspect::config::Config::from_variables(variables)?.bind(store, &clock).await?;
+    let discovery = discovery::App::from_variables(variables)?.bind(store.clone(), Arc::clone(&clock)).await;
     Ok(Functions {
         login: login::App::new(login, store.clone(), Arc::clone(&clock), Arc::clone(entropy)),
         refresh: refresh::App::new(refresh, store.clone(), Arc::clone(&clock), Arc::clone(entropy)),
         revoke: revoke::App::new(revoke, store.clone(), Arc::clone(&clock)),
         introspect: introspect::App::new(introspect, store.clone(), Arc::clone(&clock)),
         sessions: sessions::App::new(Browsers::without_cookies(variables)?, store.clone(), clock),
-        discovery: discovery::App::from_variables(variables)?,
+        discovery,
     })
 }
 

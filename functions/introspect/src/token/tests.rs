@@ -3,15 +3,18 @@ use std::time::Duration;
 use auth_core::config::Variables;
 use auth_core::id::TokenId;
 use auth_core::issuer::Issuer;
+use auth_core::jwt::Signer;
 use auth_core::login::LoginName;
 use auth_core::policy::SessionPolicy;
-use auth_core::refresh_token::Nonce;
+use auth_core::refresh_token::{Nonce, PREFIX};
 use auth_core::scope::{Roles, Scope};
 use auth_core::session::{Child, End};
 use auth_core::user::Status;
+use auth_dynamodb::verifiers::Verifiers;
 use serde_json::json;
 
 use super::*;
+use crate::config::Config;
 
 const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 const SECOND: Duration = Duration::from_secs(1);
@@ -20,7 +23,7 @@ const HOUR: Duration = Duration::from_hours(1);
 const VER: u64 = 7;
 
 /// What makes tokens, and what recognises them.
-fn parts() -> (Issuer, Config) {
+fn parts() -> (Issuer, Signer, Config) {
     let given = |name: &str| {
         let key = "A".repeat(43); // 32 bytes
         match name {
@@ -35,7 +38,16 @@ fn parts() -> (Issuer, Config) {
     let jwks = json!({"keys": [Variables::new(&given).signing_key().unwrap().jwk()]}).to_string();
     let look_up = |name: &str| if name == "JWKS" { Some(jwks.clone()) } else { given(name) };
     let variables = Variables::new(&look_up);
-    (variables.token_issuer().unwrap(), Config::from_variables(&variables).unwrap())
+    let signer = Signer::new(variables.signing_key().unwrap());
+    (variables.token_issuer().unwrap(), signer, Config::from_variables(&variables).unwrap())
+}
+
+fn recognise(token: &str, config: &Config, now: UnixTime) -> Result<Genuine, Inactive> {
+    if token.starts_with(PREFIX) {
+        return Genuine::of_refresh_token(token, config.refresh_keys.keys().unwrap());
+    }
+    let Verifiers::Fixed(verifier) = &config.verifier else { panic!("JWKS is set") };
+    Genuine::of_access_token(verifier.verify(token, now))
 }
 
 fn user() -> User {
@@ -107,8 +119,9 @@ fn common() -> Vec<(&'static str, Standing, Duration, Option<Inactive>)> {
 
 #[test]
 fn an_access_token_is_as_good_as_its_session_and_its_user() {
-    let (issuer, config) = parts();
-    let minted = issuer.mint(&user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap();
+    let (issuer, signer, config) = parts();
+    let minted =
+        issuer.mint(&signer, &user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap();
     let mut cases = common();
     let changed = User { ver: VER + 1, ..user() };
     cases.push(("of before a change of roles", standing(session(), changed), SECOND, Some(Inactive::Outdated)));
@@ -127,10 +140,10 @@ fn an_access_token_is_as_good_as_its_session_and_its_user() {
 
 #[test]
 fn a_refresh_token_is_as_good_as_its_next_refresh() {
-    let (_, config) = parts();
+    let (_, _, config) = parts();
     let seal = |generation: u8| {
         let nonce = Nonce::from_bytes([generation; 16]);
-        config.refresh_keys.seal(user().id, session().id, generation.into(), &nonce)
+        config.refresh_keys.keys().unwrap().seal(user().id, session().id, generation.into(), &nonce)
     };
     let judge = |generation: u8, standing: Standing, after: Duration| {
         let token = recognise(&seal(generation), &config, NOW + after).unwrap();
@@ -168,13 +181,16 @@ fn a_refresh_token_is_as_good_as_its_next_refresh() {
 /// None of these is worth a call.
 #[test]
 fn what_we_did_not_make_is_recognised_as_nothing() {
-    let (issuer, config) = parts();
-    let minted = issuer.mint(&user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap().text;
-    let sealed = config.refresh_keys.seal(user().id, session().id, 6, &Nonce::from_bytes([6; 16]));
+    let (issuer, signer, config) = parts();
+    let minted =
+        issuer.mint(&signer, &user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap().text;
+    let sealed = config.refresh_keys.keys().unwrap().seal(user().id, session().id, 6, &Nonce::from_bytes([6; 16]));
     let other = Issuer { iss: "https://other.example".to_owned(), ..parts().0 };
-    let foreign = other.mint(&user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap().text;
+    let foreign =
+        other.mint(&signer, &user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap().text;
     let other = Issuer { aud: "other".to_owned(), ..parts().0 };
-    let for_others = other.mint(&user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap().text;
+    let for_others =
+        other.mint(&signer, &user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap().text;
     let (exp, leeway) = (Duration::from_mins(10), auth_core::jwt::LEEWAY);
     let cases = [
         ("forged", format!("{}A", *sealed), SECOND, Inactive::Forged),

@@ -7,6 +7,7 @@ mod keys;
 mod operator;
 mod relay;
 mod revoke;
+mod ring;
 mod sessions;
 mod tables;
 mod usage;

@@ -1,0 +1,111 @@
+//! What believes access tokens: keys that the environment gives, or those in the table.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use auth_core::claims::AccessClaims;
+use auth_core::config::{ConfigError, Variables};
+use auth_core::jwt::{Rejection, Verifier};
+use auth_core::key::KeySet;
+use auth_core::key_ring::KeyRing;
+use auth_core::time::{Clock, UnixTime};
+
+use crate::key_watch::{KeyWatch, NoKeys};
+use crate::store::Store;
+
+/// So old may a copy of the keys be that is read again beside an answer, where killed keys are not heard of otherwise.
+pub const SOFT: Duration = Duration::from_secs(15);
+
+/// What believes access tokens.
+#[derive(Debug)]
+pub enum Verifiers {
+    /// The keys that `JWKS` gives.
+    Fixed(Verifier),
+    /// The keys in the table, before it is known where that is: no token is believed.
+    Unbound {
+        /// The claim `iss`.
+        issuer: String,
+        /// The claim `aud`.
+        audience: String,
+    },
+    /// The keys in the table.
+    Table(Box<KeyWatch<Verifier>>),
+}
+
+impl Verifiers {
+    /// `ISSUER`, `AUDIENCE`, and `JWKS`: without it, the keys are in the table.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
+        let (issuer, audience) = (variables.issuer()?, variables.audience()?);
+        Ok(match variables.fixed_key_set()? {
+            Some(keys) => Self::Fixed(Verifier::new(issuer, audience, keys)),
+            None => Self::Unbound { issuer, audience },
+        })
+    }
+
+    /// Whether the table is needed.
+    pub const fn needs_table(&self) -> bool {
+        !matches!(self, Self::Fixed(_))
+    }
+
+    /// The same, with the keys of this table, if they are not fixed. Nothing is read yet.
+    #[must_use]
+    pub fn bind(self, store: &Store, clock: &Arc<dyn Clock>, soft: Duration) -> Self {
+        let Self::Unbound { issuer, audience } = self else { return self };
+        let make = move |ring: KeyRing, now| {
+            let keys = KeySet::from_jwks(&ring.jwks(now))?;
+            Ok(Verifier::new(issuer.clone(), audience.clone(), keys))
+        };
+        Self::Table(Box::new(KeyWatch::new(store.clone(), Arc::clone(clock), soft, make)))
+    }
+
+    /// Reads the keys, as a start does before its first invocation. If that fails, the first token waits for them.
+    pub async fn load(&self) {
+        if let Self::Table(watch) = self {
+            let _ = watch.fresh().await;
+        }
+    }
+
+    /// Brings the keys up to date in steps; never waits.
+    pub async fn touch(&self) {
+        if let Self::Table(watch) = self {
+            watch.touch().await;
+        }
+    }
+
+    /// Believes a token by the keys that are known, or says why not. Waits only if none are, or for a key that is not among
+    /// them, which is looked up at most once in ten seconds.
+    ///
+    /// # Errors
+    ///
+    /// [`NoKeys`].
+    pub async fn verify(&self, token: &str, now: UnixTime) -> Result<Result<AccessClaims, Rejection>, NoKeys> {
+        let watch = match self {
+            Self::Fixed(verifier) => return Ok(verifier.verify(token, now)),
+            Self::Unbound { .. } => return Err(NoKeys),
+            Self::Table(watch) => watch,
+        };
+        let believed = watch.known().await?.verify(token, now);
+        if believed.as_ref().err() == Some(&Rejection::UnknownKey)
+            && let Some(newer) = watch.look_up().await
+        {
+            return Ok(newer.verify(token, now));
+        }
+        Ok(believed)
+    }
+
+    /// The same by keys that are at most [`SOFT`] old, if the table answers: for whoever does not read the journal.
+    ///
+    /// # Errors
+    ///
+    /// [`NoKeys`].
+    pub async fn verify_fresh(&self, token: &str, now: UnixTime) -> Result<Result<AccessClaims, Rejection>, NoKeys> {
+        if let Self::Table(watch) = self {
+            watch.fresh().await?;
+        }
+        self.verify(token, now).await
+    }
+}

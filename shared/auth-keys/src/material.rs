@@ -1,0 +1,223 @@
+//! What is kept secret: the private halves of signing keys by their `kid`, and the keys of refresh tokens.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use auth_core::config::Variables;
+use auth_core::jwt::Signer;
+use auth_core::key::SigningKey;
+use auth_core::key_ring::{KeyRing, RingKey};
+use auth_core::refresh_token::RefreshKeys;
+use auth_core::time::UnixTime;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+/// All that is kept secret, as JSON. `Debug` shows no key.
+#[derive(Clone, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)] // what others keep there is not written over
+pub struct Material {
+    #[serde(default)]
+    signing_keys: BTreeMap<String, Private>,
+    /// As in `REFRESH_KEYS`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refresh_keys: Option<Zeroizing<String>>,
+}
+
+#[derive(Clone, Deserialize, Serialize)]
+struct Private {
+    /// As in `SIGNING_ALGORITHM`.
+    algorithm: String,
+    /// As in `SIGNING_KEY`.
+    key: Zeroizing<String>,
+    made_at: u64,
+}
+
+/// What is kept cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MaterialError {
+    /// Not JSON of our shape.
+    #[error("it is not what the keys are kept as")]
+    Malformed,
+    /// No keys of refresh tokens, or such as cannot be used.
+    #[error("it has no usable keys of refresh tokens: rotate-keys has not run, or somebody has changed them")]
+    NoRefreshKeys,
+    /// A key that signs access tokens is not there, or cannot be used.
+    #[error("it has no usable private key {0}")]
+    NoSigningKey(String),
+}
+
+impl Material {
+    /// Reads JSON. Nothing at all is a beginning, too.
+    ///
+    /// # Errors
+    ///
+    /// [`MaterialError::Malformed`].
+    pub fn parse(json: &str) -> Result<Self, MaterialError> {
+        match json.trim() {
+            "" => Ok(Self::default()),
+            // Serde alone would take an array, too.
+            json if json.starts_with('{') => serde_json::from_str(json).map_err(|_| MaterialError::Malformed),
+            _ => Err(MaterialError::Malformed),
+        }
+    }
+
+    /// The same as JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`MaterialError::Malformed`], which it is not.
+    pub fn json(&self) -> Result<Zeroizing<String>, MaterialError> {
+        serde_json::to_string(self).map(Zeroizing::new).map_err(|_| MaterialError::Malformed)
+    }
+
+    /// The keys of refresh tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`MaterialError::NoRefreshKeys`].
+    pub fn refresh_keys(&self) -> Result<RefreshKeys, MaterialError> {
+        let text = self.refresh_keys.as_ref().ok_or(MaterialError::NoRefreshKeys)?;
+        RefreshKeys::parse(text).map_err(|_| MaterialError::NoRefreshKeys)
+    }
+
+    /// What signs under this name.
+    ///
+    /// # Errors
+    ///
+    /// [`MaterialError::NoSigningKey`], also when it is the private half of another key.
+    pub fn signer(&self, kid: &str) -> Result<Signer, MaterialError> {
+        let private = self.signing_keys.get(kid);
+        let key = private.and_then(Private::parse).filter(|key| key.kid() == kid);
+        key.map(Signer::new).ok_or_else(|| MaterialError::NoSigningKey(kid.to_owned()))
+    }
+
+    /// Whether there are keys of refresh tokens, good or bad.
+    pub const fn has_refresh_keys(&self) -> bool {
+        self.refresh_keys.is_some()
+    }
+
+    /// The same with keys of refresh tokens.
+    #[must_use]
+    pub fn with_refresh_keys(mut self, keys: String) -> Self {
+        self.refresh_keys = Some(Zeroizing::new(keys));
+        self
+    }
+
+    /// The same with one signing key more, and its public half.
+    ///
+    /// # Errors
+    ///
+    /// [`MaterialError::Malformed`] for what is no such key.
+    pub fn with_signing_key(
+        mut self,
+        algorithm: &str,
+        key: String,
+        made_at: UnixTime,
+    ) -> Result<(Self, SigningKey), MaterialError> {
+        let private = Private { algorithm: algorithm.to_owned(), key: Zeroizing::new(key), made_at: made_at.millis() };
+        let key = private.parse().ok_or(MaterialError::Malformed)?;
+        self.signing_keys.insert(key.kid().to_owned(), private);
+        Ok((self, key))
+    }
+
+    /// The same without a signing key.
+    #[must_use]
+    pub fn without(mut self, kid: &str) -> Self {
+        self.signing_keys.remove(kid);
+        self
+    }
+
+    /// Whether there is a private key of that name.
+    pub fn holds(&self, kid: &str) -> bool {
+        self.signing_keys.contains_key(kid)
+    }
+
+    /// A key that somebody made since `earliest` and has not listed: of a run that was cut off, or that is under way.
+    pub fn unlisted(&self, ring: &KeyRing, algorithm: &str, earliest: UnixTime) -> Option<SigningKey> {
+        let listed = |kid: &str| ring.keys().iter().map(RingKey::kid).any(|listed| listed == kid);
+        let fits = |private: &Private| private.algorithm == algorithm && private.made_at >= earliest.millis();
+        let mut found = self.signing_keys.iter().filter(|(kid, private)| !listed(kid) && fits(private));
+        found.find_map(|(kid, private)| private.parse().filter(|key| key.kid() == kid))
+    }
+}
+
+impl Private {
+    fn parse(&self) -> Option<SigningKey> {
+        let look_up = |name: &str| match name {
+            "SIGNING_ALGORITHM" => Some(self.algorithm.clone()),
+            "SIGNING_KEY" => Some(self.key.to_string()),
+            _ => None,
+        };
+        Variables::new(&look_up).signing_key().ok()
+    }
+}
+
+impl fmt::Debug for Material {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Material").field("kids", &self.signing_keys.keys()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auth_core::entropy::OsEntropy;
+    use auth_core::generate;
+    use auth_core::key_ring::Custody;
+
+    use super::*;
+
+    const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
+
+    fn material() -> (Material, SigningKey) {
+        let text = generate::signing_key("ES256", &OsEntropy).unwrap();
+        Material::default().with_signing_key("ES256", text, NOW).unwrap()
+    }
+
+    #[test]
+    fn what_is_kept_comes_back_and_debug_shows_none_of_it() {
+        let (material, key) = material();
+        let keys = generate::refresh_keys(&OsEntropy).unwrap();
+        let material = material.with_refresh_keys(keys.clone());
+        let json = material.json().unwrap();
+        let read = Material::parse(&json).unwrap();
+        assert_eq!(read.signer(key.kid()).unwrap().key().kid(), key.kid());
+        assert!(read.refresh_keys().is_ok() && json.contains(&keys));
+        let shown = format!("{read:?}");
+        assert!(shown.contains(key.kid()) && !shown.contains("PRIVATE") && !shown.contains(&keys), "{shown}");
+        let without = read.without(key.kid());
+        assert!(!without.holds(key.kid()) && without.signer(key.kid()).is_err());
+    }
+
+    #[test]
+    fn what_is_not_ours_is_refused() {
+        for bad in [
+            "[]",
+            "{",
+            "null",
+            r#"{"password":"x"}"#,
+            r#"{"signing_keys":[]}"#,
+            r#"{"signing_keys":{"a":{"algorithm":"ES256"}}}"#,
+        ] {
+            assert_eq!(Material::parse(bad).err(), Some(MaterialError::Malformed), "{bad}");
+        }
+        assert_eq!(Material::default().refresh_keys().err(), Some(MaterialError::NoRefreshKeys));
+        let short = Material::default().with_refresh_keys("1:AAAA".to_owned());
+        assert_eq!(short.refresh_keys().err(), Some(MaterialError::NoRefreshKeys), "too short");
+        // A key under the name of another signs nothing.
+        let (material, key) = material();
+        let renamed = material.json().unwrap().replace(key.kid(), "other");
+        assert!(Material::parse(&renamed).unwrap().signer("other").is_err());
+    }
+
+    #[test]
+    fn a_key_that_a_run_left_unlisted_is_found_while_it_is_young() {
+        let (material, key) = material();
+        let listed = RingKey::new(key.jwk().clone(), Custody::Secret, NOW, NOW).unwrap();
+        let empty = KeyRing::default();
+        let found = |ring: &KeyRing, algorithm, earliest| material.unlisted(ring, algorithm, earliest).is_some();
+        assert!(found(&empty, "ES256", NOW));
+        assert!(!found(&empty, "EdDSA", NOW), "of another algorithm");
+        assert!(!found(&empty, "ES256", UnixTime::from_seconds(NOW.seconds() + 1)), "too old");
+        assert!(!found(&KeyRing::new(1, vec![listed]), "ES256", NOW), "listed");
+    }
+}

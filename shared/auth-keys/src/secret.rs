@@ -1,0 +1,109 @@
+//! A secret of AWS Secrets Manager.
+//!
+//! A version of the secret is written under a name that follows from the version before it. Secrets Manager refuses another
+//! text under a name that is taken, so of two writers who have read the same version one is told to read again.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::retry::RetryConfig;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Builder};
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
+
+use crate::material::{Material, MaterialError};
+use crate::vault::{Held, VaultError, Version, Written};
+
+/// How long one call may take, with its repetitions.
+const CALL_TIMEOUT: Duration = Duration::from_secs(3);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+const ATTEMPTS: u32 = 3;
+
+/// Longer texts are none of ours: Secrets Manager takes 64 KB.
+const LONGEST: usize = 64 * 1024;
+
+/// Keys in a secret.
+#[derive(Debug)]
+pub struct SecretVault {
+    client: Client,
+    name: String,
+}
+
+impl SecretVault {
+    pub(crate) async fn from_environment(name: String) -> Self {
+        let shared = aws_config::defaults(BehaviorVersion::latest()).load().await;
+        Self::of(Builder::from(&shared), name)
+    }
+
+    fn of(config: Builder, name: String) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(CALL_TIMEOUT)
+            .build();
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
+        let config = config.timeout_config(timeouts).retry_config(retries);
+        Self { client: Client::from_conf(config.build()), name }
+    }
+
+    pub(crate) async fn read(&self) -> Result<Held, VaultError> {
+        let found = match self.client.get_secret_value().secret_id(&self.name).send().await {
+            Ok(found) => found,
+            Err(error) if self.is_empty(&error).await => {
+                return Ok(Held { material: Material::default(), version: Version(String::new()) });
+            }
+            Err(error) => return Err(unavailable("GetSecretValue", &error)),
+        };
+        // A version without any contents is as empty as a secret without any version.
+        let text = found.secret_string().or(found.secret_binary().is_none().then_some(""));
+        let text = text.filter(|text| text.len() <= LONGEST).ok_or(MaterialError::Malformed)?;
+        let version = found.version_id().filter(|id| !id.is_empty()).ok_or(MaterialError::Malformed)?;
+        Ok(Held { material: Material::parse(text)?, version: Version(version.to_owned()) })
+    }
+
+    /// A secret that was just created has no value, which is reported like one that is not there.
+    async fn is_empty(&self, error: &SdkError<GetSecretValueError>) -> bool {
+        let is_absent = error.as_service_error().is_some_and(GetSecretValueError::is_resource_not_found_exception);
+        is_absent && self.client.describe_secret().secret_id(&self.name).send().await.is_ok()
+    }
+
+    pub(crate) async fn write(&self, read: &Version, json: &str) -> Result<Written, VaultError> {
+        let put = self.client.put_secret_value().secret_id(&self.name);
+        match put.client_request_token(name_after(read)).secret_string(json).send().await {
+            Ok(_) => Ok(Written::Done),
+            Err(error) if error.as_service_error().is_some_and(PutSecretValueError::is_resource_exists_exception) => {
+                Ok(Written::Meanwhile)
+            }
+            Err(error) => Err(unavailable("PutSecretValue", &error)),
+        }
+    }
+}
+
+/// The name of the version after this one: 64 hexadecimal digits.
+fn name_after(Version(version): &Version) -> String {
+    let digest = digest(&SHA256, version.as_bytes());
+    digest.as_ref().iter().fold(String::with_capacity(64), |mut name, byte| {
+        let _ = write!(name, "{byte:02x}"); // a text takes all that is written
+        name
+    })
+}
+
+/// What is known of the cause. It quotes no message, which may hold what was sent.
+fn unavailable<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> VaultError {
+    let kind = match error {
+        SdkError::ConstructionFailure(_) => "request not built",
+        SdkError::TimeoutError(_) => "timed out",
+        SdkError::DispatchFailure(_) => "not sent",
+        SdkError::ResponseError(_) => "answer not understood",
+        _ => "refused",
+    };
+    VaultError::Unavailable { operation, reason: error.code().unwrap_or(kind).to_owned() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! What holds private keys and can be read and changed as a whole.
+
+use crate::file::FileVault;
+use crate::material::{Material, MaterialError};
+use crate::place::Place;
+use crate::secret::SecretVault;
+
+/// Where private keys are kept.
+#[derive(Debug)]
+pub enum Vault {
+    /// A file that only its owner may read, for development.
+    File(FileVault),
+    /// A secret of Secrets Manager.
+    Secret(SecretVault),
+}
+
+/// The keys as they were read.
+#[derive(Debug)]
+pub struct Held {
+    /// The keys.
+    pub material: Material,
+    /// What tells this state from every other.
+    pub(crate) version: Version,
+}
+
+/// A state of what is kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Version(pub(crate) String);
+
+/// What became of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// Done.
+    Done,
+    /// Not done: the keys are others than were read.
+    Meanwhile,
+}
+
+/// The keys could not be read or written. It quotes no secret.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VaultError {
+    /// Secrets Manager, or the file system, said no, or nothing.
+    #[error("{operation}: {reason}")]
+    Unavailable {
+        /// What was asked for.
+        operation: &'static str,
+        /// The error's code, or what is known of the cause.
+        reason: String,
+    },
+    /// Others than the owner may read the file.
+    #[error("others than its owner may read it: chmod 600")]
+    Open,
+    /// What is there is not ours.
+    #[error(transparent)]
+    Material(#[from] MaterialError),
+}
+
+impl Vault {
+    /// The vault at a place. Secrets Manager is found as the SDK's variables say (`AWS_REGION`,
+    /// `AWS_ENDPOINT_URL_SECRETS_MANAGER` …), and asked with the first call.
+    pub async fn at(place: &Place) -> Self {
+        match place {
+            Place::File(path) => Self::File(FileVault::new(path.clone())),
+            Place::Secret(name) => Self::Secret(SecretVault::from_environment(name.clone()).await),
+        }
+    }
+
+    /// Reads all that is kept. What was never written is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError`].
+    pub async fn read(&self) -> Result<Held, VaultError> {
+        match self {
+            Self::File(file) => file.read(),
+            Self::Secret(secret) => secret.read().await,
+        }
+    }
+
+    /// Replaces what was read, or nothing if it was changed since.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError`].
+    pub async fn write(&self, read: &Held, material: &Material) -> Result<Written, VaultError> {
+        let json = material.json()?;
+        match self {
+            Self::File(file) => file.write(&read.version, &json),
+            Self::Secret(secret) => secret.write(&read.version, &json).await,
+        }
+    }
+}
