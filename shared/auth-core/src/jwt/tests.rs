@@ -994,7 +994,13 @@ fn wycheproof_jws() {
         for test in group["tests"].as_array().unwrap() {
             let expected = test["result"] == "valid";
             let name = format!("{} {} {}", group["comment"], test["tcId"], test["comment"]);
-            assert_eq!(believes(&group["jwks"], test["jws"].as_str().unwrap()), expected, "{name}");
+            let token = test["jws"].as_str().unwrap();
+            assert_eq!(believes(&group["jwks"], token), expected, "{name}");
+            // None of them is an access token.
+            if let Ok(keys) = KeySet::parse(&group["jwks"].to_string()) {
+                let verifier = Verifier::new("joe".to_owned(), "api".to_owned(), keys);
+                assert!(verifier.verify(token, UnixTime::from_seconds(1_300_000_000)).is_err(), "{name}");
+            }
         }
     }
 }
