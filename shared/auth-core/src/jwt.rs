@@ -1,6 +1,9 @@
 //! Access tokens as compact JWS (RFC 7515 §3.1): the one way to make one, and the one way to believe one.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -8,8 +11,9 @@ use base64::{DecodeSliceError, Engine as _};
 use jsonwebtoken::Algorithm;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use crate::claims::{AccessClaims, UnverifiedClaims};
+use crate::claims::{AccessClaims, SessionClaims, UnverifiedClaims};
 use crate::key::{KeySet, SigningKey, VerifyingKey};
 use crate::policy::ACCESS_TTL_BOUNDS;
 use crate::scope::Scope;
@@ -78,7 +82,11 @@ impl Draft {
         let Self(mut token) = self;
         token.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        if token.len() > MAX_MINTED_LENGTH { Err(MintError::TooLong(token.len())) } else { Ok(token) }
+        let length = token.len();
+        if length > MAX_MINTED_LENGTH {
+            return Err(MintError::TooLong { length, claims: BigClaims::of(&token) });
+        }
+        Ok(token)
     }
 }
 
@@ -89,15 +97,52 @@ pub struct Signer {
     header: TokenHeader,
 }
 
-/// Why no token was minted. All of these are faults of ours.
+/// Why no token was minted.
 #[derive(Debug, thiserror::Error)]
 pub enum MintError {
-    /// Over [`MAX_MINTED_LENGTH`]: scope or roles are too many for a header field.
-    #[error("the access token would have {0} characters, more than {MAX_MINTED_LENGTH}")]
-    TooLong(usize),
+    /// Over [`MAX_MINTED_LENGTH`]: scope or roles are too many for a header field. Whoever asks for less scope may get one.
+    #[error(
+        "the access token would have {length} characters, more than {MAX_MINTED_LENGTH}; the biggest claims: {claims}"
+    )]
+    TooLong {
+        /// What it would have.
+        length: usize,
+        /// What makes it so.
+        claims: BigClaims,
+    },
     /// The library could not sign.
     #[error("signing failed")]
     Signature,
+}
+
+/// The names of a token's biggest claims and their bytes as JSON, the biggest first.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BigClaims(Vec<(String, usize)>);
+
+impl BigClaims {
+    /// Smaller claims are not named: those that every token has.
+    const LEAST: usize = 256;
+
+    /// Of a token that was drafted here.
+    fn of(token: &str) -> Self {
+        let claims = token.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
+        let claims: BTreeMap<String, Box<RawValue>> =
+            claims.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+        let sizes = claims.into_iter().map(|(name, value)| (name, value.get().len()));
+        let mut big: Vec<_> = sizes.filter(|(_, size)| *size >= Self::LEAST).collect();
+        big.sort_by_key(|(_, size)| Reverse(*size));
+        Self(big)
+    }
+}
+
+impl fmt::Display for BigClaims {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (name, size)) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(formatter, "{comma}{name} ({size} bytes)")?;
+        }
+        Ok(())
+    }
 }
 
 impl Signer {
@@ -297,23 +342,32 @@ impl Verifier {
         if claims.cnf.is_some() {
             return Err(Rejection::SenderConstrained);
         }
-        let ids = [&claims.sub, &claims.sid, &claims.jti, &claims.client_id];
-        if ids.iter().any(|id| id.is_empty() || id.len() > MAX_ID_LENGTH) {
+        let session = claims.session().map_err(|_| Rejection::Claims)?;
+        let roles = claims.roles().map_err(|_| Rejection::Claims)?;
+        // Without a session it is a client's own (RFC 9068 §2.2): of no other subject, and of no roles.
+        if session.is_none() && (claims.sub != claims.client_id || !roles.is_empty()) {
+            return Err(Rejection::Claims);
+        }
+        let ids = [&*claims.sub, &*claims.jti, &*claims.client_id];
+        if !ids.into_iter().chain(session.iter().flat_map(SessionClaims::ids)).all(is_id) {
             return Err(Rejection::Claims);
         }
         Ok(AccessClaims {
             scope: Scope::parse(&claims.scope).map_err(|_| Rejection::Claims)?,
-            roles: claims.roles().map_err(|_| Rejection::Claims)?,
+            roles,
             sub: claims.sub.into_owned(),
-            sid: claims.sid.into_owned(),
+            session,
             client_id: claims.client_id.into_owned(),
-            ver: claims.ver,
             jti: claims.jti.into_owned(),
             iat: UnixTime::from_seconds(claims.iat.0),
             exp: UnixTime::from_seconds(claims.exp.0),
             kid: key.kid().to_owned(),
         })
     }
+}
+
+fn is_id(text: &str) -> bool {
+    (1..=MAX_ID_LENGTH).contains(&text.len())
 }
 
 /// RFC 7519 §4.1.4 to §4.1.6. `exp` is exclusive: at `exp` the token is dead, give or take [`LEEWAY`].

@@ -53,6 +53,11 @@ impl Key {
         Self { pk: format!("CLIENT#{id}"), sk: CLIENT.to_owned() }
     }
 
+    /// The instant up to which the access tokens of a client were revoked, by their claim `client_id`.
+    pub(crate) fn client_revoked(id: &str) -> Self {
+        Self { pk: format!("CLIENT#{id}"), sk: "REVOKED".to_owned() }
+    }
+
     /// Which client the item of the sort key [`CLIENT`] is.
     pub(crate) fn client_id(item: &Item) -> Result<ClientId, StoreError> {
         identifier(item, PK, "CLIENT#").and_then(|id| ClientId::parse(id).ok()).ok_or(StoreError::Corrupt("client"))

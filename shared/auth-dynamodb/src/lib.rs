@@ -7,6 +7,7 @@
 pub mod change;
 pub mod check;
 pub mod client;
+pub mod delegation;
 pub mod deletion;
 pub mod endpoint;
 pub mod error;
