@@ -109,6 +109,11 @@ impl Kind {
     }
 }
 
+/// Whether all tokens that a client had until `bound` (in milliseconds) were revoked, and this is one of them.
+pub fn is_of_revoked_client(claims: &AccessClaims, bound: u64) -> bool {
+    Kind::Client.revokes(bound, claims)
+}
+
 /// A revocation of access tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {

@@ -202,7 +202,6 @@ impl Store {
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(Key::session(user_id, id).item()))
-            // What a client's exchange must find ended stays for as long as the session above it may live.
             .update_expression("SET ended = :end, #ttl = if_not_exists(keep_until, :ttl)")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(ended)")
             .expression_attribute_names("#ttl", TTL)
@@ -298,7 +297,8 @@ pub(crate) struct SessionRecord {
     ttl: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     parent: Option<String>,
-    /// In seconds: the `ttl` that an end leaves as it is.
+    /// In seconds: the `ttl` that an end leaves as it is, because an exchange must find it ended for as long as the session above
+    /// may live.
     #[serde(skip_serializing_if = "Option::is_none")]
     keep_until: Option<u64>,
 }

@@ -1,7 +1,5 @@
 //! Client authentication (RFC 6749 §2.3.1): who a request says it is from. Whether that is true, the store knows.
 
-use std::collections::HashMap;
-
 use auth_core::client::{ClientCredentials, ClientId, ClientSecret};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -9,12 +7,9 @@ use lambda_http::http::HeaderValue;
 use lambda_http::http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
-use crate::body::Unreadable;
+use crate::body::{Form, Unreadable};
 use crate::request::Request;
 use crate::response::{self, Response};
-
-/// A form, as [`crate::body::form`] reads it.
-type Form = HashMap<String, String>;
 
 /// Why a request is from no client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

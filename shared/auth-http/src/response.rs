@@ -112,6 +112,13 @@ pub fn invalid_client() -> Response {
     with_header(response, WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"countersign\""))
 }
 
+/// 400 `invalid_scope`: the token would be too long for a header field. It says which claims are too big: with less scope there may
+/// be one.
+pub fn token_too_long(why: &str) -> Response {
+    tracing::error!(event = "token_too_long", error = why);
+    oauth_error(OAuthCode::InvalidScope, why)
+}
+
 /// A request to a token endpoint that is not understood: 400, 405, 413 or 415 with an OAuth error.
 pub fn oauth_unreadable(error: Unreadable) -> Response {
     with_allow(oauth(status(error), OAuthCode::InvalidRequest, &error.to_string()), error)
