@@ -17,7 +17,7 @@ use crate::wire::{Fault, Wire, dynamodb};
 
 fn client(id: &str) -> Client {
     let (id, digest) = (ClientId::parse(id).unwrap(), ClientSecret::random(&OsEntropy).unwrap().digest());
-    Client { id, digest, created_at: START, description: Some("a partner's API".to_owned()) }
+    Client { description: Some("a partner's API".to_owned()), ..Client::new(id, digest, START) }
 }
 
 async fn create(store: &Store, id: &str) -> Client {

@@ -16,7 +16,7 @@ use auth_dynamodb::change::{Change, Changed, Others};
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::store::Store;
 use auth_http::function::invoke;
-use refresh::table::Table;
+use refresh::table::{Clients, Table};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -392,6 +392,8 @@ struct EndedBetween {
     now: UnixTime,
     ended: AtomicBool,
 }
+
+impl Clients for EndedBetween {}
 
 impl Table for EndedBetween {
     async fn write_session(
