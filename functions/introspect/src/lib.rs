@@ -156,7 +156,7 @@ impl Refusal {
             Self::Unreadable(error) => response::oauth_unreadable(*error),
             Self::Client(refused) => refused.into_response(),
             Self::UnauthorizedClient => {
-                tracing::warn!(event = "grant_denied", reason = "unauthorized_client");
+                tracing::warn!(event = "client_not_allowed");
                 response::oauth_error(OAuthCode::UnauthorizedClient, "the client may not ask about tokens")
             }
             Self::NoSuchRoute => response::not_found(),

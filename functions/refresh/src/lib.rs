@@ -229,7 +229,7 @@ impl Refusal {
             Self::UnsupportedGrantType => response::oauth_error(OAuthCode::UnsupportedGrantType, EXPECTED_GRANT_TYPES),
             Self::Client(refused) => refused.into_response(),
             Self::UnauthorizedClient => {
-                tracing::warn!(event = "grant_denied", reason = "unauthorized_client");
+                tracing::warn!(event = "client_not_allowed");
                 response::oauth_error(OAuthCode::UnauthorizedClient, "the client may not use this grant type")
             }
             Self::Scope => {
@@ -240,7 +240,7 @@ impl Refusal {
             }
             // RFC 8693 §2.2.2. One answer: what is wrong with the token is for the log.
             Self::Subject(unfit) => {
-                tracing::info!(event = "grant_denied", reason = unfit.reason());
+                tracing::info!(event = "exchange_denied", reason = unfit.reason());
                 response::oauth_error(
                     OAuthCode::InvalidRequest,
                     "the subject token is not valid, or cannot be exchanged",
