@@ -161,7 +161,7 @@ async fn it_is_refused_within_the_bound_after_either_session_itself_or_its_clien
         match how {
             "the owner signs out" => assert_eq!(api.logout(&user.refresh).await.status, 204),
             "the owner ends that session from another" => {
-                end(&api, &elsewhere.access, &claims(&user.access)["sid"]).await
+                end(&api, &elsewhere.access, &claims(&user.access)["sid"]).await;
             }
             "the owner ends all other sessions" => {
                 let body = json!({"refresh_token": elsewhere.refresh, "sessions": "others"});

@@ -32,6 +32,7 @@ mod log;
 mod login;
 mod logout;
 mod metrics;
+mod one_time_contract;
 mod openapi;
 mod outages;
 mod parameters;

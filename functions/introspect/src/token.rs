@@ -14,7 +14,6 @@ use crate::answer::Active;
 
 /// A token that we have made, by its signature or its MAC.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "one per request")]
 pub(crate) enum Genuine {
     /// Of a user, in a session.
     OfUser(UsersToken),

@@ -92,6 +92,11 @@ impl Key {
         Self { pk: format!("TOKEN#{jti}"), sk: "TOKEN".to_owned() }
     }
 
+    /// The mark of a one-time token that was used.
+    pub(crate) fn one_time(jti: &str) -> Self {
+        Self { pk: format!("ONCE#{jti}"), sk: "ONCE".to_owned() }
+    }
+
     pub(crate) fn pk(&self) -> &str {
         &self.pk
     }

@@ -15,6 +15,7 @@ pub mod journal;
 pub mod key_ring;
 pub mod key_watch;
 pub mod login;
+pub mod one_time;
 pub mod page;
 pub mod session;
 pub mod store;

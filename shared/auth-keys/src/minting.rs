@@ -9,6 +9,7 @@ use auth_core::client::Client;
 use auth_core::config::{ConfigError, Variables};
 use auth_core::id::TokenId;
 use auth_core::issuer::{AccessToken, Issuer};
+use auth_core::jwt::one_time::Purpose;
 use auth_core::jwt::{MintError, Signer};
 use auth_core::key_ring::{KeyRing, RING_MAX_AGE, RingKey};
 use auth_core::refresh_token::RefreshKeys;
@@ -122,6 +123,30 @@ impl MintingKeys {
             Signing::Turns(turns) => {
                 let signer = turns.signer(now).await?;
                 Ok(issuer.mint(&signer, user, session, scope, jti, now)?)
+            }
+        }
+    }
+
+    /// Mints a one-time token, likewise: [`Issuer::mint_one_time`].
+    ///
+    /// # Errors
+    ///
+    /// [`MintFault`].
+    pub async fn mint_one_time(
+        &self,
+        issuer: &Issuer,
+        purpose: &Purpose,
+        sub: &str,
+        life: Duration,
+        jti: TokenId,
+        now: UnixTime,
+    ) -> Result<String, MintFault> {
+        match &self.signing {
+            Signing::Fixed(signer) => Ok(issuer.mint_one_time(signer, purpose, sub, life, jti, now)?),
+            Signing::Unbound(_) => Err(NoKeys.into()),
+            Signing::Turns(turns) => {
+                let signer = turns.signer(now).await?;
+                Ok(issuer.mint_one_time(&signer, purpose, sub, life, jti, now)?)
             }
         }
     }
