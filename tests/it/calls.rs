@@ -152,7 +152,7 @@ async fn so_does_every_grant() {
     for grant in
         ["grant_type=client_credentials", &grants::exchange(&tokens.access), "grant_type=refresh_token&refresh_token=x"]
     {
-        let form = format!("{grant}&client_id=nobody&client_secret={}", of_another);
+        let form = format!("{grant}&client_id=nobody&client_secret={of_another}");
         assert_eq!(api.form("/oauth/token", &form).await.status, 401, "{grant}");
         assert_eq!(cost(wire.calls()), expected(&["GetItem"]), "by no client: {grant:.30}");
     }

@@ -73,7 +73,9 @@ impl<T: Table> App<T> {
         let jti = TokenId::random(self.entropy.as_ref())?;
         let issuer = self.config.issuer.for_life(client.token_life);
         let access = self.config.keys.mint(&issuer, &user, &session, &session.scope, jti, now).await?;
-        self.check_deadline(deadline(request, now))?;
+        if self.clock.now() > deadline(request, now) {
+            return Err(Refusal::Late);
+        }
         match self.table.delegate(&session, user.floor).await? {
             Delegated::Done => {}
             Delegated::Ended => return Err(Unfit::Barred.into()),

@@ -96,10 +96,3 @@ impl<T: Table> App<T> {
         Ok(credentials.authenticate(found).ok_or(ClientRefused::Invalid)?)
     }
 }
-
-impl<T: Table> App<T> {
-    /// Whether a request may still write.
-    pub(crate) fn check_deadline(&self, deadline: UnixTime) -> Result<(), Refusal> {
-        if self.clock.now() > deadline { Err(Refusal::Late) } else { Ok(()) }
-    }
-}
