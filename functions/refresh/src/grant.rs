@@ -1,7 +1,6 @@
 //! Which grant is asked for, and by whom (RFC 6749 §3.2).
 
 use auth_core::client::{self, Client, ClientCredentials};
-use auth_core::time::UnixTime;
 use auth_http::body::{self, Unreadable};
 use auth_http::browser::Browsers;
 use auth_http::client::{ClientRefused, credentials, credentials_if_any};
