@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use auth_core::claims::AccessClaims;
+use auth_core::claims::{AccessClaims, SessionClaims};
 use auth_core::entropy::OsEntropy;
 use auth_core::generate::signing_key;
 use auth_core::id::{SessionId, TokenId, UserId};
@@ -108,7 +108,8 @@ fn print_look_ups(sizes: &[u32]) {
         let (mut looking, mut checking) = (Duration::ZERO, Duration::ZERO);
         for turn in 0..TURNS {
             // Another session each time, so that no cache knows where it stands.
-            claims.sid = session_id(turn.wrapping_mul(2_654_435_761)).to_string();
+            let sid = session_id(turn.wrapping_mul(2_654_435_761)).to_string();
+            claims.session = claims.session.map(|session| SessionClaims { sid, ..session });
             let started = now();
             let _ = black_box(snapshot.admits(black_box(&claims)));
             looking += started.elapsed();

@@ -6,6 +6,7 @@ use auth_core::entropy::OsEntropy;
 use reqwest::Method;
 use serde_json::json;
 
+use crate::grants;
 use crate::harness::{Api, RESTED, SECOND, engine};
 use crate::wire::{Call, Wire};
 
@@ -56,7 +57,7 @@ async fn every_operation_costs_what_the_documents_say() {
     api.send(Method::DELETE, &path, &[("authorization", &bearer)], b"").await;
     assert_eq!(cost(wire.calls()), end(), "end a session");
 
-    let introspect = ["GetItem"; 4];
+    let introspect = ["GetItem"; 5];
     for (name, token, calls) in [
         ("an access token", &tokens.access, &introspect[..]),
         ("a refresh token", &tokens.refresh, &introspect[..3]),
@@ -125,4 +126,44 @@ async fn every_operation_costs_what_the_documents_say() {
     limited.login().await;
     let displacing = ["GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem", "UpdateItem"];
     assert_eq!(wire.operations(), refused(&displacing), "login that displaces a session");
+}
+
+/// What clients get by their own credentials.
+#[tokio::test(flavor = "multi_thread")]
+async fn so_does_every_grant() {
+    if environment("DYNAMODB_ENDPOINT").is_some() {
+        return; // as above
+    }
+    let wire = Wire::to(engine().await).await;
+    let api = Api::start_on(wire.endpoint.clone(), &[]).await;
+    let tokens = api.login().await;
+    assert_eq!(api.me(&tokens.access).await.status, 200, "the authorizer's first look at the journal");
+    let of_another = ClientSecret::random(&OsEntropy).unwrap().text().to_string();
+    wire.calls();
+    let client = format!("client_id=demo&client_secret={}", api.client_secret);
+    let own = api.form("/oauth/token", &format!("grant_type=client_credentials&{client}")).await;
+    assert_eq!(cost(wire.calls()), expected(&["GetItem"]), "client credentials: the client");
+    let exchange = ["GetItem", "GetItem", "GetItem", "GetItem", "GetItem", "UpdateItem"];
+    let exchanged = api.form("/oauth/token", &format!("{}&{client}", grants::exchange(&tokens.access))).await;
+    assert_eq!(cost(wire.calls()), expected(&exchange), "token exchange");
+    let forged = format!("{}&{client}", grants::exchange(&format!("{}x", tokens.access)));
+    assert_eq!(api.form("/oauth/token", &forged).await.status, 400);
+    assert_eq!(cost(wire.calls()), expected(&["GetItem"]), "exchange of a forged token: the client alone");
+    for grant in
+        ["grant_type=client_credentials", &grants::exchange(&tokens.access), "grant_type=refresh_token&refresh_token=x"]
+    {
+        let form = format!("{grant}&client_id=nobody&client_secret={of_another}");
+        assert_eq!(api.form("/oauth/token", &form).await.status, 401, "{grant}");
+        assert_eq!(cost(wire.calls()), expected(&["GetItem"]), "by no client: {grant:.30}");
+    }
+    assert_eq!(api.introspect(&grants::access_token(&own)).await.json()["active"], true);
+    assert_eq!(cost(wire.calls()), expected(&["GetItem"; 4]), "introspect a client's own token");
+    let delegated = grants::access_token(&exchanged);
+    assert_eq!(api.introspect(&delegated).await.json()["active"], true);
+    assert_eq!(cost(wire.calls()), expected(&["GetItem"; 6]), "introspect an exchanged token");
+    assert_eq!(api.me(&delegated).await.status, 200);
+    assert_eq!(wire.calls(), [], "authorize an exchanged token");
+    let bearer = format!("Bearer {delegated}");
+    assert_eq!(api.send(Method::POST, "/logout", &[("authorization", &bearer)], b"").await.status, 204);
+    assert_eq!(cost(wire.calls()), end(), "logout of an exchanged token");
 }

@@ -1,9 +1,12 @@
 //! What the store promises of clients: one for each identifier, one secret for each, and no secret in the table.
 
 use std::num::NonZeroU16;
+use std::time::Duration;
 
-use auth_core::client::{Client, ClientId, ClientSecret};
+use auth_core::client::{Client, ClientId, ClientSecret, Grant, Grants};
 use auth_core::entropy::OsEntropy;
+use auth_core::journal::Revocation;
+use auth_core::scope::Scope;
 use auth_dynamodb::client::{Creation, Replacement};
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::store::Store;
@@ -17,7 +20,7 @@ use crate::wire::{Fault, Wire, dynamodb};
 
 fn client(id: &str) -> Client {
     let (id, digest) = (ClientId::parse(id).unwrap(), ClientSecret::random(&OsEntropy).unwrap().digest());
-    Client { id, digest, created_at: START, description: Some("a partner's API".to_owned()) }
+    Client { description: Some("a partner's API".to_owned()), ..Client::new(id, digest, START) }
 }
 
 async fn create(store: &Store, id: &str) -> Client {
@@ -84,6 +87,38 @@ async fn a_secret_is_replaced_once_and_in_one_client() {
     assert_eq!(store.client(&read.id).await.unwrap(), None, "the write makes no item");
 }
 
+#[tokio::test]
+async fn what_a_client_may_do_is_changed_with_the_secret_that_was_read() {
+    let store = table().await;
+    let grants = |text: &str| Grants::parse(text).unwrap();
+    let scope = |text: &str| Scope::parse(text).unwrap();
+    let life = Some(Duration::from_secs(120));
+    let wide = Client { grants: grants("token_exchange"), scope: scope("a b"), token_life: life, ..client("agent") };
+    assert_eq!(store.create_client(&wide).await.unwrap(), Creation::Created);
+    assert_eq!(store.client(&wide.id).await.unwrap(), Some(wide.clone()));
+    assert_eq!(store.allow_client(&wide, grants(""), scope("a")).await.unwrap(), Replacement::Done);
+    let changed = Client { grants: grants(""), scope: scope("a"), ..wide.clone() };
+    assert_eq!(store.client(&wide.id).await.unwrap(), Some(changed.clone()));
+    store.replace_secret(&changed, client("x").digest).await.unwrap();
+    assert_eq!(store.allow_client(&changed, grants("introspect"), scope("a")).await.unwrap(), Replacement::Meanwhile);
+    store.delete_client(&wide.id).await.unwrap();
+    assert_eq!(store.allow_client(&changed, grants("introspect"), scope("a")).await.unwrap(), Replacement::Gone);
+    assert_eq!(store.client(&wide.id).await.unwrap(), None, "the write makes no item");
+}
+
+/// For those who do not read the journal: whose tokens were revoked, up to when.
+#[tokio::test]
+async fn the_revocation_of_a_client_is_marked_beside_it() {
+    let store = table().await;
+    assert_eq!(store.client_revoked("default").await.unwrap(), None);
+    for later in [START, START + SECOND] {
+        store.revoke(&Revocation::client("default", later), later).await.unwrap();
+        assert_eq!(store.client_revoked("default").await.unwrap(), Some(later.millis()));
+    }
+    assert_eq!(store.client_revoked("other").await.unwrap(), None);
+    assert_eq!(store.clients(None).await.unwrap().items, [], "it is no client");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_whose_answer_was_lost_is_done() {
     let wire = Wire::to(engine().await).await;
@@ -116,8 +151,23 @@ async fn the_item_holds_no_secret() {
         "digest": {"B": BASE64_STANDARD.encode(client.digest.as_bytes())},
         "created_at": {"N": START.millis().to_string()},
         "description": {"S": "a partner's API"},
+        "grants": {"S": "introspect"},
+        "scope": {"S": ""},
     });
     assert_eq!(found["Item"], expected);
+
+    // Of before there were grants: it may do what it could do then, and nothing more.
+    let older = json!({
+        "pk": {"S": "CLIENT#older"},
+        "sk": {"S": "CLIENT"},
+        "digest": {"B": BASE64_STANDARD.encode(client.digest.as_bytes())},
+        "created_at": {"N": START.millis().to_string()},
+    });
+    dynamodb(&engine, "PutItem", &json!({"TableName": table, "Item": older})).await;
+    let id = ClientId::parse("older").unwrap();
+    let read = store.client(&id).await.unwrap().unwrap();
+    assert_eq!(read, Client::new(id, client.digest, START));
+    assert_eq!(Grant::ALL.map(|grant| read.may(grant)), [true, false, false]);
 
     let broken =
         json!({"pk": {"S": "CLIENT#broken"}, "sk": {"S": "CLIENT"}, "created_at": {"N": "1"}, "digest": {"B": "AAAA"}});

@@ -353,7 +353,7 @@ async fn a_client_lives_and_dies_by_the_table() {
         ask(&api, &[("authorization", &authorization)], &token).await.status.as_u16()
     };
     assert_eq!(status(&secret).await, 401, "not yet");
-    let client = Client { id, digest: secret.digest(), created_at: START, description: None };
+    let client = Client::new(id, secret.digest(), START);
     assert_eq!(api.store.create_client(&client).await.unwrap(), Creation::Created);
     assert_eq!(status(&secret).await, 200);
     let next = ClientSecret::random(&OsEntropy).unwrap();

@@ -134,6 +134,7 @@ fn with_good_credentials(value: &Value, api: &Api, tokens: &Tokens) -> Value {
         ("refresh_token", &tokens.refresh),
         ("client_secret", &api.client_secret),
         ("token", &tokens.access),
+        ("subject_token", &tokens.access),
     ] {
         if let Some(member) = value.get_mut(name) {
             *member = good.into();

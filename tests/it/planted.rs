@@ -160,13 +160,24 @@ impl Asking<'_> {
             self.status(400, "POST", "/refresh", &[JSON], body).await;
         }
         for body in [
-            "grant_type=refresh_token&refresh_token=§&client_id=§&client_secret=§&scope=§",
+            "grant_type=refresh_token&refresh_token=§&client_id=§&scope=§",
             "grant_type=password&username=§&password=§",
             "grant_type=§&code=§&code_verifier=§",
             "refresh_token=§&refresh_token=§",
         ] {
             self.status(400, "POST", "/oauth/token", &[FORM], body).await;
         }
+        let exchange = "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token=§\
+                        &subject_token_type=urn:ietf:params:oauth:token-type:access_token";
+        for body in [
+            "grant_type=refresh_token&refresh_token=§&client_id=§&client_secret=§&scope=§",
+            "grant_type=client_credentials&client_id=demo&client_secret=§&scope=§",
+            &format!("{exchange}&client_id=demo&client_secret=§&actor=§"),
+        ] {
+            self.status(401, "POST", "/oauth/token", &[FORM, ("authorization", "")], body).await;
+        }
+        let good = format!("{exchange}&client_id=demo&client_secret={}&extra=§", self.api.client_secret);
+        self.status(400, "POST", "/oauth/token", &[FORM, ("authorization", "")], &good).await;
         self.status(204, "POST", "/logout", &[JSON], r#"{"refresh_token":"§","extra":"§"}"#).await;
         self.status(400, "POST", "/logout", &[JSON], r#"{"refresh_token":"§","sessions":"§"}"#).await;
         self.status(401, "POST", "/logout", &[JSON], "").await;

@@ -47,7 +47,9 @@ async fn a_user_sees_the_sessions_that_live() {
     let sessions = list(&api, &access).await;
     let mut members: Vec<&String> = sessions[0].as_object().unwrap().keys().collect();
     members.sort();
-    assert_eq!(members, ["client_id", "created_at", "current", "device", "last_used_at", "network", "scope", "sid"]);
+    let expected =
+        ["client_id", "created_at", "current", "device", "last_used_at", "network", "parent_sid", "scope", "sid"];
+    assert_eq!(members, expected);
     assert_eq!(devices(&sessions), ["laptop", "phone"], "the last used first");
     assert_eq!((&sessions[0]["current"], &sessions[1]["current"]), (&json!(true), &json!(false)));
     assert_eq!(sessions[0]["sid"], api.me(&access).await.json()["sid"]);

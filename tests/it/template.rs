@@ -191,7 +191,10 @@ fn each_function_may_do_what_it_does_and_no_more() {
             "Login",
             vec![(&["GetItem", "PutItem", "Query", "UpdateItem"][..], &["LOGIN#*", "USER#*"][..]), journal, keys],
         ),
-        ("Refresh", vec![(&["GetItem", "UpdateItem"], &["USER#*"]), journal, keys]),
+        (
+            "Refresh",
+            vec![(&["GetItem", "UpdateItem"], &["USER#*"]), (&["GetItem"], &["CLIENT#*", "TOKEN#*"]), journal, keys],
+        ),
         (
             "Revoke",
             vec![

@@ -60,17 +60,25 @@ enum Effect {
     Deny,
 }
 
-/// What backends learn of the caller. Strings only: a REST API would make them strings.
+/// What backends learn of the caller. Strings only: a REST API would make them strings. What a token does not have is not there: a
+/// client's own has no `sid`, `roles` and `ver`; `act` is the client that acts for the user, who then has no `roles`.
 #[derive(Debug, Serialize)]
 struct Context {
     sub: String,
-    sid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
     client_id: String,
     scope: String,
-    roles: String,
-    ver: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ver: Option<String>,
     jti: String,
     exp: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_sid: Option<String>,
 }
 
 impl Answer {
@@ -128,15 +136,18 @@ impl Statement {
 
 impl Context {
     fn new(claims: &AccessClaims) -> Self {
+        let (session, delegation) = (claims.session.as_ref(), claims.delegation());
         Self {
             sub: claims.sub.clone(),
-            sid: claims.sid.clone(),
+            sid: session.map(|session| session.sid.clone()),
             client_id: claims.client_id.clone(),
             scope: claims.scope.to_string(),
-            roles: claims.roles.to_string(),
-            ver: claims.ver.to_string(),
+            roles: session.filter(|_| delegation.is_none()).map(|_| claims.roles.to_string()),
+            ver: session.map(|session| session.ver.to_string()),
             jti: claims.jti.clone(),
             exp: claims.exp.seconds().to_string(),
+            act: delegation.map(|delegation| delegation.actor.clone()),
+            parent_sid: delegation.map(|delegation| delegation.parent_sid.clone()),
         }
     }
 }

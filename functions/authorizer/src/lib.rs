@@ -109,7 +109,8 @@ struct Decision {
 impl Decision {
     /// One line, which is the metrics, too.
     fn log(&self, latency: Duration) {
-        let AccessClaims { sub, sid, jti, .. } = &self.claims;
+        let AccessClaims { sub, jti, .. } = &self.claims;
+        let sid = self.claims.sid();
         let staleness = self.staleness.map(|age| millis(age.min(LONGEST_STALENESS)));
         let latency = millis(latency);
         if self.admitted {

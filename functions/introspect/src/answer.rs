@@ -50,12 +50,23 @@ struct AccessToken<'a> {
     aud: &'a str,
     iss: &'a str,
     jti: &'a str,
-    sid: &'a str,
-    roles: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    roles: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<Actor<'a>>,
+}
+
+/// Who acts for the subject (RFC 8693 §4.1).
+#[derive(Serialize)]
+struct Actor<'a> {
+    sub: &'a str,
 }
 
 impl<'a> AccessToken<'a> {
     fn new(claims: &'a AccessClaims, config: &'a Config) -> Self {
+        let delegation = claims.delegation();
         Self {
             active: true,
             scope: claims.scope.as_str(),
@@ -67,8 +78,9 @@ impl<'a> AccessToken<'a> {
             aud: &config.audience,
             iss: &config.issuer,
             jti: &claims.jti,
-            sid: &claims.sid,
-            roles: claims.roles.iter().collect(),
+            sid: claims.sid(),
+            roles: (claims.sid().is_some() && delegation.is_none()).then(|| claims.roles.iter().collect()),
+            act: delegation.map(|delegation| Actor { sub: &delegation.actor }),
         }
     }
 }

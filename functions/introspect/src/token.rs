@@ -1,6 +1,7 @@
 //! Whether a token is good: first by itself, then by what the store knows of its session and its user.
 
 use auth_core::claims::AccessClaims;
+use auth_core::client::{Client, ClientId, Grant};
 use auth_core::id::{SessionId, UserId};
 use auth_core::jwt::Rejection;
 use auth_core::refresh_token::{Presented, RefreshKeys};
@@ -13,9 +14,20 @@ use crate::answer::Active;
 
 /// A token that we have made, by its signature or its MAC.
 #[derive(Debug)]
-pub(crate) struct Genuine {
+pub(crate) enum Genuine {
+    /// Of a user, in a session.
+    OfUser(UsersToken),
+    /// A client's own access token.
+    OfClient(ClientId, AccessClaims),
+}
+
+/// A user's token, perhaps in the hands of a client that acts for the user.
+#[derive(Debug)]
+pub(crate) struct UsersToken {
     pub(crate) user_id: UserId,
     pub(crate) session_id: SessionId,
+    /// The user's own session, if this is a client's under it.
+    pub(crate) parent_id: Option<SessionId>,
     kind: Kind,
 }
 
@@ -29,8 +41,9 @@ enum Kind {
 #[derive(Debug)]
 pub(crate) struct Standing {
     pub(crate) session: Option<Session>,
+    pub(crate) parent: Option<Session>,
     pub(crate) user: Option<User>,
-    /// Whether the access token itself was revoked.
+    /// Whether the access token itself was revoked, or all of its client.
     pub(crate) revoked: bool,
 }
 
@@ -50,6 +63,8 @@ pub(crate) enum Inactive {
     Ended(EndCause),
     #[error("the session has expired")]
     Expired,
+    #[error("the session above it is over")]
+    ParentOver,
     #[error("the session went on without it, by {behind} generations")]
     Replayed { behind: u32 },
     #[error("the user is gone")]
@@ -60,6 +75,8 @@ pub(crate) enum Inactive {
     Outdated,
     #[error("the access token was revoked")]
     Revoked,
+    #[error("the client is gone, or may have no tokens of its own")]
+    NoClient,
 }
 
 impl From<rotation::Refusal> for Inactive {
@@ -83,11 +100,13 @@ impl Inactive {
             Self::NoSession => "session_unknown",
             Self::Ended(_) => "session_ended",
             Self::Expired => "session_expired",
+            Self::ParentOver => "parent_session_over",
             Self::Replayed { .. } => "replayed",
             Self::NoUser => "user_unknown",
             Self::Denied(denial) => denial.reason(),
             Self::Outdated => "user_changed",
             Self::Revoked => "token_revoked",
+            Self::NoClient => "client_unknown",
         }
     }
 }
@@ -96,20 +115,37 @@ impl Genuine {
     pub(crate) fn of_refresh_token(token: &str, keys: &RefreshKeys) -> Result<Self, Inactive> {
         let presented = keys.open(token).map_err(|_| Inactive::Forged)?;
         let (user_id, session_id) = (presented.user_id(), presented.session_id());
-        Ok(Self { user_id, session_id, kind: Kind::Refresh(presented) })
+        Ok(Self::OfUser(UsersToken { user_id, session_id, parent_id: None, kind: Kind::Refresh(presented) }))
     }
 
     pub(crate) fn of_access_token(verified: Result<AccessClaims, Rejection>) -> Result<Self, Inactive> {
         let claims = verified.map_err(Inactive::Rejected)?;
+        let Some(session) = &claims.session else {
+            let client_id = ClientId::parse(&claims.client_id).map_err(|_| Inactive::Foreign)?;
+            return Ok(Self::OfClient(client_id, claims));
+        };
+        let id = |text: &str| SessionId::parse(text).map_err(|_| Inactive::Foreign);
         let user_id = UserId::parse(&claims.sub).map_err(|_| Inactive::Foreign)?;
-        let session_id = SessionId::parse(&claims.sid).map_err(|_| Inactive::Foreign)?;
-        Ok(Self { user_id, session_id, kind: Kind::Access(claims) })
+        let session_id = id(&session.sid)?;
+        let parent_id = claims.delegation().map(|delegation| id(&delegation.parent_sid)).transpose()?;
+        Ok(Self::OfUser(UsersToken { user_id, session_id, parent_id, kind: Kind::Access(claims) }))
     }
+}
 
-    /// The claim `jti` of an access token.
-    pub(crate) fn jti(&self) -> Option<&str> {
+/// Judges a client's own token by the client that the store has, if it has it, and by whether it was revoked.
+pub(crate) fn judge_own(claims: AccessClaims, client: Option<Client>, revoked: bool) -> Result<Active, Inactive> {
+    if revoked {
+        return Err(Inactive::Revoked);
+    }
+    let has_own = client.is_some_and(|client| client.may(Grant::ClientCredentials));
+    if has_own { Ok(Active::Access(claims)) } else { Err(Inactive::NoClient) }
+}
+
+impl UsersToken {
+    /// The claims of an access token.
+    pub(crate) const fn claims(&self) -> Option<&AccessClaims> {
         match &self.kind {
-            Kind::Access(claims) => Some(&claims.jti),
+            Kind::Access(claims) => Some(claims),
             Kind::Refresh(_) => None,
         }
     }
@@ -124,7 +160,12 @@ impl Genuine {
             Kind::Access(claims) => {
                 check_life(&session, now)?;
                 let user = admitting(standing.user, &session)?;
-                if claims.ver < user.ver { Err(Inactive::Outdated) } else { Ok(Active::Access(claims)) }
+                if self.parent_id.is_some() {
+                    let parent = standing.parent.filter(|parent| parent.is_alive(now)).ok_or(Inactive::ParentOver)?;
+                    user.admits(parent.ver).map_err(Inactive::Denied)?;
+                }
+                let is_outdated = claims.session.as_ref().is_none_or(|session| session.ver < user.ver);
+                if is_outdated { Err(Inactive::Outdated) } else { Ok(Active::Access(claims)) }
             }
             Kind::Refresh(presented) => {
                 rotation::check(&session, &presented, now)?;

@@ -267,6 +267,7 @@ impl Refusal {
                 tracing::warn!(event = "login_throttled", outcome = "throttled", Logins = 1);
                 response::throttled(until.since(*now))
             }
+            Self::Mint(fault) if let Some(why) = fault.too_long() => response::token_too_long(&why),
             Self::Store(_)
             | Self::Hash(_)
             | Self::HashingStopped

@@ -33,6 +33,8 @@ impl App {
     async fn displace(&self, newest: &Session, limit: usize) -> Result<(), StoreError> {
         let now = newest.created_at;
         let mut living = self.store.living_sessions(newest.user_id, now).await?.sessions;
+        // What clients have under others is no sign-in, and goes with the session above it.
+        living.retain(|session| session.parent.is_none());
         living.sort_by_key(order);
         let too_many = living.len().saturating_sub(limit).min(MOST_AT_ONCE);
         for session in living.iter().take(too_many).take_while(|session| order(session) < order(newest)) {

@@ -1,9 +1,14 @@
-//! `POST /refresh` and `POST /oauth/token`: a refresh token for the next access token.
+//! `POST /refresh` and `POST /oauth/token`: a refresh token for the next access token, and what clients get by their own
+//! credentials.
 
 pub mod config;
 pub mod table;
 
+mod client_credentials;
+mod exchange;
+mod grant;
 mod request;
+mod subject;
 
 use std::sync::Arc;
 
@@ -21,13 +26,16 @@ use auth_dynamodb::key_watch::NoKeys;
 use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
 use auth_http::browser::{BrowserRefused, Browsers};
+use auth_http::client::ClientRefused;
 use auth_http::function::Function;
 use auth_http::request::Request;
 use auth_http::response::{self, OAuthCode, Response};
 use auth_keys::minting::MintFault;
 
 use crate::config::Config;
+use crate::grant::EXPECTED_GRANT_TYPES;
 use crate::request::RefreshRequest;
+use crate::subject::Unfit;
 use crate::table::Table;
 
 /// The function and what it holds. Its table is DynamoDB's, or that of a model which searches for what could go wrong.
@@ -44,12 +52,10 @@ impl<T: Table> App<T> {
         Self { config, table, clock, entropy }
     }
 
-    async fn refresh(&self, request: &Request) -> Result<Response, Refusal> {
-        let now = self.clock.now();
-        let asked = RefreshRequest::parse(request, &self.config.browsers)?;
+    async fn refresh(&self, request: &Request, asked: RefreshRequest, now: UnixTime) -> Result<Response, Refusal> {
         let refresh_keys = self.config.keys.refresh_keys()?;
         let presented = refresh_keys.open(&asked.refresh_token)?; // forged ends here: no I/O yet
-        let deadline = request.context.received_at.unwrap_or(now) + REQUEST_LIFE;
+        let deadline = deadline(request, now);
         let (outcome, user) = tokio::try_join!(self.rotate(&presented, now, deadline), self.user(&presented))?;
         let (session, child) = granted(outcome)?;
         let user = user.ok_or(Refusal::UnknownUser)?;
@@ -97,6 +103,11 @@ impl<T: Table> App<T> {
     async fn user(&self, presented: &Presented) -> Result<Option<User>, Refusal> {
         Ok(self.table.user(presented.user_id()).await?)
     }
+}
+
+/// Until when a request may write.
+fn deadline(request: &Request, now: UnixTime) -> UnixTime {
+    request.context.received_at.unwrap_or(now) + REQUEST_LIFE
 }
 
 /// Tells the log how a rotation ended, whatever becomes of the request.
@@ -158,14 +169,11 @@ impl<T: Table> Function for App<T> {
     }
 
     async fn answer(&self, request: Request) -> Response {
-        match self.refresh(&request).await {
-            Ok(response) => response,
-            Err(refusal) => refusal.into_response(),
-        }
+        self.grant(&request).await.unwrap_or_else(Refusal::into_response)
     }
 }
 
-/// Why nothing was refreshed.
+/// Why nothing was granted.
 #[derive(Debug, thiserror::Error)]
 enum Refusal {
     #[error(transparent)]
@@ -176,8 +184,16 @@ enum Refusal {
     NoSuchRoute,
     #[error("another grant type")]
     UnsupportedGrantType,
-    #[error("malformed scope, or wider than the session's")]
+    #[error(transparent)]
+    Client(#[from] ClientRefused),
+    #[error("the client may not do this")]
+    UnauthorizedClient,
+    #[error("malformed scope, or wider than may be granted")]
     Scope,
+    #[error("for another resource")]
+    Target,
+    #[error(transparent)]
+    Subject(#[from] Unfit),
     #[error("a browser without a cookie")]
     NoCookie,
     #[error(transparent)]
@@ -210,12 +226,27 @@ impl Refusal {
             Self::Unreadable(error) => response::oauth_unreadable(*error),
             Self::Browser(refused) => refused.into_response(),
             Self::NoSuchRoute => response::not_found(),
-            Self::UnsupportedGrantType => {
-                response::oauth_error(OAuthCode::UnsupportedGrantType, "expected grant_type refresh_token")
+            Self::UnsupportedGrantType => response::oauth_error(OAuthCode::UnsupportedGrantType, EXPECTED_GRANT_TYPES),
+            Self::Client(refused) => refused.into_response(),
+            Self::UnauthorizedClient => {
+                tracing::warn!(event = "client_not_allowed");
+                response::oauth_error(OAuthCode::UnauthorizedClient, "the client may not use this grant type")
             }
             Self::Scope => {
-                response::oauth_error(OAuthCode::InvalidScope, "the scope is malformed, or wider than the session's")
+                response::oauth_error(OAuthCode::InvalidScope, "the scope is malformed, or wider than may be granted")
             }
+            Self::Target => {
+                response::oauth_error(OAuthCode::InvalidTarget, "tokens are for the one audience of this server")
+            }
+            // RFC 8693 §2.2.2. One answer: what is wrong with the token is for the log.
+            Self::Subject(unfit) => {
+                tracing::info!(event = "exchange_denied", reason = unfit.reason());
+                response::oauth_error(
+                    OAuthCode::InvalidRequest,
+                    "the subject token is not valid, or cannot be exchanged",
+                )
+            }
+            Self::Mint(fault) if let Some(why) = fault.too_long() => response::token_too_long(&why),
             // One answer: which of them it was is for the log. It takes no cookie away: it may be a late one, to a request
             // with an old token, and the browser has a newer one by now.
             Self::NoCookie => denied("no_cookie"),

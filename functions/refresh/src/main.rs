@@ -12,11 +12,10 @@ use refresh::config::Config;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     auth_http::function::run("refresh", async |variables| {
-        let mut config = Config::from_variables(variables)?;
+        let config = Config::from_variables(variables)?;
         let store = Store::from_environment(variables.table_name()?).await.with_journal(variables.journal_policy()?);
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        config.keys = config.keys.bind(&store, &clock).await?;
-        Ok(App::new(config, store, clock, Arc::new(OsEntropy)))
+        Ok(App::new(config.bind(&store, &clock).await?, store, clock, Arc::new(OsEntropy)))
     })
     .await
 }

@@ -1,7 +1,7 @@
-//! The bodies of `POST /refresh` and `POST /oauth/token`.
+//! The body of `POST /refresh`, and that of a refresh at `POST /oauth/token`.
 
 use auth_core::scope::Scope;
-use auth_http::body::{self, Unreadable};
+use auth_http::body::{self, Form, Unreadable};
 use auth_http::browser::{Browsers, Caller, Cookies};
 use auth_http::request::Request;
 use serde::Deserialize;
@@ -36,17 +36,11 @@ struct BrowserBody {
 }
 
 impl RefreshRequest {
+    /// `POST /refresh`.
     pub(crate) fn parse(request: &Request, browsers: &Browsers) -> Result<Self, Refusal> {
-        match request.route.as_str() {
-            "/refresh" => match browsers.caller(request)? {
-                Caller::App => Self::from_json(request),
-                Caller::Browser(cookies) => Self::from_cookie(request, cookies),
-            },
-            "/oauth/token" => {
-                browsers.refuse(request)?;
-                Self::from_form(request)
-            }
-            _ => Err(Refusal::NoSuchRoute),
+        match browsers.caller(request)? {
+            Caller::App => Self::from_json(request),
+            Caller::Browser(cookies) => Self::from_cookie(request, cookies),
         }
     }
 
@@ -67,13 +61,7 @@ impl RefreshRequest {
     }
 
     /// RFC 6749 §6.
-    fn from_form(request: &Request) -> Result<Self, Refusal> {
-        let mut form = body::form(request)?;
-        match form.get("grant_type").map(String::as_str) {
-            Some("refresh_token") => {}
-            Some(_) => return Err(Refusal::UnsupportedGrantType),
-            None => return Err(Unreadable::Malformed("grant_type is missing").into()),
-        }
+    pub(crate) fn from_form(form: &mut Form) -> Result<Self, Refusal> {
         let refresh_token = form.remove("refresh_token").ok_or(Unreadable::Malformed("refresh_token is missing"))?;
         Ok(Self {
             caller: Caller::App,
@@ -84,6 +72,6 @@ impl RefreshRequest {
     }
 }
 
-fn scope(text: Option<&str>) -> Result<Option<Scope>, Refusal> {
+pub(crate) fn scope(text: Option<&str>) -> Result<Option<Scope>, Refusal> {
     text.map(Scope::parse).transpose().map_err(|_| Refusal::Scope)
 }

@@ -33,6 +33,12 @@ pub(crate) enum NoAccess {
     Rejected(#[from] Rejection),
     #[error("not of a session of ours")]
     Foreign,
+    /// A client's own: nobody is signed in with it.
+    #[error("of no user")]
+    NoUser,
+    /// Of a client that acts for the user: it speaks for its own session alone.
+    #[error("of a client that acts for the user")]
+    Delegated,
     #[error("of a {0}")]
     Stale(Unfit),
 }
@@ -70,6 +76,8 @@ impl NoAccess {
             Self::NotBearer(_) => "malformed",
             Self::Rejected(rejection) => rejection.reason(),
             Self::Foreign => "foreign",
+            Self::NoUser => "no_user",
+            Self::Delegated => "delegated",
             Self::Stale(unfit) => unfit.reason(),
         }
     }
@@ -96,9 +104,15 @@ impl Holder {
     }
 
     pub(crate) fn of_access_token(claims: AccessClaims) -> Result<Self, NoAccess> {
+        let sid = claims.sid().ok_or(NoAccess::NoUser)?;
         let user_id = UserId::parse(&claims.sub).map_err(|_| NoAccess::Foreign)?;
-        let session_id = SessionId::parse(&claims.sid).map_err(|_| NoAccess::Foreign)?;
+        let session_id = SessionId::parse(sid).map_err(|_| NoAccess::Foreign)?;
         Ok(Self { user_id, session_id, proof: Proof::AccessToken(claims) })
+    }
+
+    /// Whether it is a client that acts for the user.
+    pub(crate) fn is_delegated(&self) -> bool {
+        matches!(&self.proof, Proof::AccessToken(claims) if claims.delegation().is_some())
     }
 
     pub(crate) const fn has_access_token(&self) -> bool {
@@ -124,7 +138,9 @@ impl Holder {
         match &self.proof {
             Proof::RefreshToken(presented) => rotation::check(session, presented, now)?,
             Proof::AccessToken(_) if !session.is_alive(now) => return Err(Unfit::Over),
-            Proof::AccessToken(claims) if claims.ver < user.ver => return Err(Unfit::Stale),
+            Proof::AccessToken(claims) if claims.session.as_ref().is_none_or(|session| session.ver < user.ver) => {
+                return Err(Unfit::Stale);
+            }
             Proof::AccessToken(_) => {}
         }
         Ok(user.admits(session.ver)?)

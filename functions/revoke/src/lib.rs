@@ -109,7 +109,12 @@ impl Refusal {
             Self::Browser(refused) => refused.into_response(),
             Self::NoAccess(no_access) => {
                 tracing::info!(event = "logout_denied", reason = no_access.reason());
-                response::invalid_token()
+                match no_access {
+                    NoAccess::NoUser | NoAccess::Delegated => response::insufficient_scope(),
+                    NoAccess::NotBearer(_) | NoAccess::Rejected(_) | NoAccess::Foreign | NoAccess::Stale(_) => {
+                        response::invalid_token()
+                    }
+                }
             }
             Self::Late | Self::Busy | Self::Store(_) | Self::Keys(_) => {
                 tracing::error!(event = "fault", error = %self);

@@ -26,6 +26,7 @@ impl App {
             let deadline = request.context.received_at.unwrap_or(now) + REQUEST_LIFE;
             match asked.sessions {
                 Sessions::This => self.end(holder.user_id, holder.session_id, EndCause::Logout, now).await?,
+                Sessions::All | Sessions::Others if holder.is_delegated() => return Err(NoAccess::Delegated.into()),
                 Sessions::All | Sessions::Others => self.end_several(&holder, asked.sessions, now, deadline).await?,
             }
         }

@@ -13,13 +13,13 @@ impl App {
     pub(crate) async fn revoke(&self, request: &Request) -> Result<Response, Refusal> {
         let now = self.clock.now();
         self.config.browsers.caller(request)?;
-        // All clients are public: the token is the proof (RFC 7009 §2.1). Credentials of clients are checked here, once there are any.
+        // Whoever has the token may take it out of use, as a public client may (RFC 7009 §2.1): it is the proof.
         let token = revoked_token(request)?;
         if let Ok(presented) = self.config.refresh_keys.keys()?.open(&token) {
             self.end(presented.user_id(), presented.session_id(), EndCause::Logout, now).await?;
         } else if let Ok(claims) = self.config.verifier.verify_fresh(&token, now).await? {
             let first = self.store.revoke_token(&claims.jti, claims.exp, self.clock.now()).await?;
-            tracing::info!(event = "token_revoked", first, sub = claims.sub, sid = claims.sid, jti = claims.jti);
+            tracing::info!(event = "token_revoked", first, sub = claims.sub, sid = claims.sid(), jti = claims.jti);
         }
         Ok(response::done())
     }

@@ -18,7 +18,7 @@ use auth_http::request::Request;
 use auth_http::response::{self, Response};
 use lambda_http::http::Method;
 
-use crate::caller::{Caller, NotAuthorized};
+use crate::caller::{Caller, Unfit};
 use crate::list::Sessions;
 
 /// The function and what it holds.
@@ -39,8 +39,10 @@ impl App {
         let caller = Caller::of(&request.context);
         match (request.route.as_str(), &request.method) {
             ("/me", &Method::GET) => Ok(caller?.describe()),
-            ("/sessions", &Method::GET) => self.list(&caller?, now).await,
-            ("/sessions/{sid}", &Method::DELETE) => self.end(&caller?, request.parameter("sid"), now).await,
+            ("/sessions", &Method::GET) => self.list(&caller?.in_person()?, now).await,
+            ("/sessions/{sid}", &Method::DELETE) => {
+                self.end(&caller?.in_person()?, request.parameter("sid"), now).await
+            }
             ("/me" | "/sessions", _) => Err(Unreadable::Method("GET").into()),
             ("/sessions/{sid}", _) => Err(Unreadable::Method("DELETE").into()),
             _ => Err(Refusal::NotFound),
@@ -85,7 +87,7 @@ enum Refusal {
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     #[error(transparent)]
-    NotAuthorized(#[from] NotAuthorized),
+    Unfit(#[from] Unfit),
     #[error("no such route, or no such session of the caller's")]
     NotFound,
     #[error(transparent)]
@@ -97,10 +99,11 @@ impl Refusal {
         match &self {
             Self::Unreadable(error) => response::problem_unreadable(*error),
             Self::NotFound => response::not_found(),
-            Self::NotAuthorized(_) => {
+            Self::Unfit(Unfit::NotAuthorized) => {
                 tracing::error!(event = "fault", error = %self);
                 response::unauthorized()
             }
+            Self::Unfit(Unfit::NoUser | Unfit::Delegated) => response::insufficient_scope(),
             Self::Store(_) => {
                 tracing::error!(event = "fault", error = %self);
                 response::unavailable()

@@ -5,8 +5,9 @@ use std::fmt;
 
 use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 
-use crate::id::{SessionId, TokenId, UserId};
+use crate::id::{SessionId, TokenId};
 use crate::scope::{MalformedWords, Roles, Scope};
 use crate::time::UnixTime;
 
@@ -16,18 +17,16 @@ use crate::time::UnixTime;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AccessClaims {
-    /// The user.
+    /// The user; in a client's own token the client.
     pub sub: String,
-    /// The session.
-    pub sid: String,
+    /// The user's session. A client's own token is of none.
+    pub session: Option<SessionClaims>,
     /// The client that the token was minted for.
     pub client_id: String,
     /// What the token may be used for.
     pub scope: Scope,
-    /// What the user is.
+    /// What the user is. Clients are nothing, and act for nobody as what he is.
     pub roles: Roles,
-    /// The user's version when the token was minted.
-    pub ver: u64,
     /// The token's own identifier.
     pub jti: String,
     /// When it was minted.
@@ -38,25 +37,100 @@ pub struct AccessClaims {
     pub kid: String,
 }
 
+impl AccessClaims {
+    /// The claim `sid`.
+    pub fn sid(&self) -> Option<&str> {
+        self.session.as_ref().map(|session| session.sid.as_str())
+    }
+
+    /// What a token exchange made of the token, if one did.
+    pub fn delegation(&self) -> Option<&DelegationClaims> {
+        self.session.as_ref()?.delegation.as_ref()
+    }
+}
+
+/// What a user's token says of the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionClaims {
+    /// The session.
+    pub sid: String,
+    /// The user's version when the token was minted.
+    pub ver: u64,
+    /// For whom and under which session it was exchanged, if it was.
+    pub delegation: Option<DelegationClaims>,
+}
+
+impl SessionClaims {
+    /// All identifiers among them.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        let delegation = self.delegation.iter().flat_map(|it| [it.actor.as_str(), it.parent_sid.as_str()]);
+        std::iter::once(self.sid.as_str()).chain(delegation)
+    }
+}
+
+/// What the token of a client says that acts for a user (RFC 8693 §4.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DelegationClaims {
+    /// The client: the member `sub` of the claim `act`.
+    pub actor: String,
+    /// The user's own session, whose end is the end of this one.
+    pub parent_sid: String,
+}
+
 /// The claims as they are minted.
 #[derive(Debug, Serialize)]
-pub(crate) struct MintedClaims<'a> {
+pub(crate) struct MintedClaims<'a, Sub> {
     pub(crate) iss: &'a str,
-    pub(crate) sub: UserId,
+    pub(crate) sub: Sub,
     pub(crate) aud: &'a str,
     pub(crate) exp: u64,
     pub(crate) iat: u64,
     pub(crate) jti: TokenId,
     pub(crate) client_id: &'a str,
     pub(crate) scope: &'a str,
-    pub(crate) sid: SessionId,
-    #[serde(serialize_with = "array")]
-    pub(crate) roles: &'a Roles,
-    pub(crate) ver: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sid: Option<SessionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) roles: Option<Array<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ver: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) act: Option<Actor<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) parent_sid: Option<SessionId>,
 }
 
-fn array<S: Serializer>(roles: &Roles, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(roles.iter())
+/// Roles as a list of texts.
+#[derive(Debug)]
+pub(crate) struct Array<'a>(pub(crate) &'a Roles);
+
+impl Serialize for Array<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter())
+    }
+}
+
+/// The claim `act`: who acts for the subject (RFC 8693 §4.1).
+#[derive(Debug, Serialize)]
+pub(crate) struct Actor<'a> {
+    pub(crate) sub: &'a str,
+}
+
+/// The same, before it is believed.
+#[derive(Deserialize)]
+struct UnverifiedActor {
+    sub: String,
+    /// Whoever acted before. Nobody did: a token that was exchanged is not exchanged again.
+    #[serde(default, deserialize_with = "present")]
+    act: Option<IgnoredAny>,
+}
+
+impl UnverifiedActor {
+    fn read(act: &RawValue) -> Option<Self> {
+        // Serde alone would take an array, too.
+        let object = act.get().starts_with('{').then(|| serde_json::from_str(act.get()).ok());
+        object.flatten().filter(|actor: &Self| actor.act.is_none())
+    }
 }
 
 /// The claims as they are read, before any of them is believed. A doubled member is an error; a member that is not
@@ -79,14 +153,23 @@ pub(crate) struct UnverifiedClaims<'a> {
     pub(crate) client_id: Cow<'a, str>,
     #[serde(borrow, default)]
     pub(crate) scope: Cow<'a, str>,
-    #[serde(borrow)]
-    pub(crate) sid: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    sid: Option<Text<'a>>,
     #[serde(borrow, default)]
     roles: Vec<Text<'a>>,
-    pub(crate) ver: u64,
+    #[serde(default, deserialize_with = "present")]
+    ver: Option<u64>,
     #[serde(default, deserialize_with = "present")]
     pub(crate) cnf: Option<IgnoredAny>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    act: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    parent_sid: Option<Text<'a>>,
 }
+
+/// Claims that a token has together or not at all, and some are missing.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Incomplete;
 
 /// A member that may be absent, but is not `null`.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
@@ -107,6 +190,23 @@ impl UnverifiedClaims<'_> {
             words.push_str(role);
         }
         Roles::parse(&words)
+    }
+
+    /// Of a user's token: `sid` and `ver`, and, if a client acts for the user, `act` and `parent_sid`.
+    pub(crate) fn session(&self) -> Result<Option<SessionClaims>, Incomplete> {
+        let delegation = match (&self.act, &self.parent_sid) {
+            (None, None) => None,
+            (Some(act), Some(Text(parent_sid))) => {
+                let actor = UnverifiedActor::read(act).ok_or(Incomplete)?.sub;
+                Some(DelegationClaims { actor, parent_sid: parent_sid.to_string() })
+            }
+            _ => return Err(Incomplete),
+        };
+        match (&self.sid, self.ver) {
+            (None, None) if delegation.is_none() => Ok(None),
+            (Some(Text(sid)), Some(ver)) => Ok(Some(SessionClaims { sid: sid.to_string(), ver, delegation })),
+            _ => Err(Incomplete),
+        }
     }
 }
 

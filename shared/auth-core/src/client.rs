@@ -1,6 +1,9 @@
-//! Clients with a secret: services that prove who they are when they ask about tokens (RFC 6749 §2.3.1).
+//! Clients with a secret: services and programs that prove who they are when they ask for tokens, or about them (RFC 6749
+//! §2.3.1).
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use aws_lc_rs::{constant_time, digest};
 use base64::Engine as _;
@@ -8,6 +11,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::entropy::{Entropy, NoEntropy};
+use crate::id::UserId;
+use crate::policy::ACCESS_TTL_BOUNDS;
+use crate::scope::Scope;
 use crate::time::UnixTime;
 
 /// What every client secret begins with, for people and for scanners of leaked secrets.
@@ -43,6 +49,12 @@ impl ClientId {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it could be a user's identifier, too. A token of such a client would seem to be that user's to whoever looks at
+    /// its `sub` alone (RFC 9068 §5).
+    pub fn could_be_a_user(&self) -> bool {
+        UserId::parse(&self.0.to_ascii_lowercase()).is_ok()
     }
 }
 
@@ -151,6 +163,100 @@ pub struct Client {
     pub created_at: UnixTime,
     /// What an operator knows it by.
     pub description: Option<String>,
+    /// What it may do.
+    pub grants: Grants,
+    /// The widest scope of its tokens.
+    pub scope: Scope,
+    /// How long its tokens live, if less long than others: within [`TOKEN_LIFE_BOUNDS`].
+    pub token_life: Option<Duration>,
+}
+
+/// The bounds of the life that a client's tokens have of their own.
+pub const TOKEN_LIFE_BOUNDS: (Duration, Duration) = (Duration::from_mins(1), ACCESS_TTL_BOUNDS.1);
+
+impl Client {
+    /// A client that may ask about tokens, and nothing else.
+    pub fn new(id: ClientId, digest: SecretDigest, created_at: UnixTime) -> Self {
+        let (grants, scope) = (Grants::default(), Scope::default());
+        Self { id, digest, created_at, description: None, grants, scope, token_life: None }
+    }
+
+    /// Whether it may do this.
+    pub fn may(&self, grant: Grant) -> bool {
+        self.grants.contains(grant) && !(grant == Grant::ClientCredentials && self.id.could_be_a_user())
+    }
+}
+
+/// One thing that a client may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Grant {
+    /// Ask whether tokens are good (RFC 7662).
+    Introspect,
+    /// Have tokens of its own (RFC 6749 §4.4).
+    ClientCredentials,
+    /// Have a narrower token for a user's, to act for the user (RFC 8693).
+    TokenExchange,
+}
+
+impl Grant {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Introspect, Self::ClientCredentials, Self::TokenExchange];
+
+    /// What operators and the store call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Introspect => "introspect",
+            Self::ClientCredentials => "client_credentials",
+            Self::TokenExchange => "token_exchange",
+        }
+    }
+}
+
+/// What a client may do; perhaps nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grants(BTreeSet<Grant>);
+
+/// A word is none of a grant.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected words of introspect, client_credentials and token_exchange, separated by spaces")]
+pub struct UnknownGrant;
+
+impl Grants {
+    /// Reads names of grants, separated by spaces; the empty text is nothing at all.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownGrant`].
+    pub fn parse(text: &str) -> Result<Self, UnknownGrant> {
+        let named = |word: &str| Grant::ALL.into_iter().find(|grant| grant.name() == word).ok_or(UnknownGrant);
+        text.split_ascii_whitespace().map(named).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether this is among them.
+    pub fn contains(&self, grant: Grant) -> bool {
+        self.0.contains(&grant)
+    }
+}
+
+/// Asking about tokens: all that a client could do before there was anything else.
+impl Default for Grants {
+    fn default() -> Self {
+        Self(BTreeSet::from([Grant::Introspect]))
+    }
+}
+
+impl FromIterator<Self> for Grants {
+    /// All that is in any of them.
+    fn from_iter<I: IntoIterator<Item = Self>>(grants: I) -> Self {
+        Self(grants.into_iter().flat_map(|grants| grants.0).collect())
+    }
+}
+
+impl fmt::Display for Grants {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.0.iter().map(|grant| grant.name()).collect();
+        formatter.write_str(&names.join(" "))
+    }
 }
 
 /// Who a caller claims to be, and what shall prove it.
@@ -179,7 +285,7 @@ mod tests {
 
     fn client(secret: &ClientSecret) -> Client {
         let (id, created_at) = (ClientId::parse("gateway").unwrap(), UnixTime::from_seconds(1));
-        Client { id, digest: secret.digest(), created_at, description: None }
+        Client::new(id, secret.digest(), created_at)
     }
 
     fn secret(byte: u8) -> ClientSecret {
@@ -247,6 +353,42 @@ mod tests {
             let credentials = ClientCredentials { id: found.id.clone(), secret: secret(byte) };
             let authenticated = credentials.authenticate(kept);
             assert_eq!(authenticated, expected.then(|| found.clone()), "{name}");
+        }
+    }
+
+    #[test]
+    fn grants_are_a_closed_set() {
+        assert_eq!(Grants::default().to_string(), "introspect");
+        let cases = [
+            ("", Some("")),
+            ("token_exchange introspect", Some("introspect token_exchange")),
+            ("client_credentials client_credentials", Some("client_credentials")),
+            ("refresh_token", None),
+            ("Introspect", None),
+            ("introspect,token_exchange", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Grants::parse(text).ok().map(|grants| grants.to_string()).as_deref(), expected, "{text:?}");
+        }
+        for grant in Grant::ALL {
+            let client = Client { grants: Grants::parse(grant.name()).unwrap(), ..client(&secret(1)) };
+            assert_eq!(Grant::ALL.map(|other| client.may(other)), Grant::ALL.map(|other| other == grant), "{grant:?}");
+        }
+    }
+
+    #[test]
+    fn a_client_that_is_named_like_a_user_has_no_tokens_of_its_own() {
+        for (id, expected) in [
+            ("67e55044-10b1-426f-9247-bb680e5fe0c8", false),
+            ("67E55044-10B1-426F-9247-BB680E5FE0C8", false),
+            ("67e55044-10b1-426f-9247-bb680e5fe0c", true),
+            ("nightly-job", true),
+        ] {
+            let (id, grants) =
+                (ClientId::parse(id).unwrap(), Grants::parse("client_credentials token_exchange").unwrap());
+            let client = Client { id, grants, ..client(&secret(1)) };
+            assert_eq!(client.may(Grant::ClientCredentials), expected, "{}", client.id);
+            assert!(client.may(Grant::TokenExchange), "{}", client.id);
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::claims::MintedClaims;
+use crate::claims::{Actor, Array, MintedClaims};
+use crate::client::Client;
 use crate::id::TokenId;
 use crate::jwt::{Draft, MintError, Signer, TokenHeader};
 use crate::scope::Scope;
@@ -30,7 +31,17 @@ pub struct AccessToken {
 }
 
 impl Issuer {
-    /// Mints an access token for `user` in `session`; it does not outlive the session.
+    /// The same, for tokens that live no longer than `life`, if one is named.
+    ///
+    /// They never live longer than others: what revokes them is remembered for as long as that.
+    #[must_use]
+    pub fn for_life(&self, life: Option<Duration>) -> Self {
+        let ttl = life.map_or(self.ttl, |life| life.min(self.ttl));
+        Self { iss: self.iss.clone(), aud: self.aud.clone(), ttl }
+    }
+
+    /// Mints an access token for `user` in `session`; it does not outlive the session. In a session that a client has under
+    /// another one, the token is the client's, who acts for the user (RFC 8693 §4.1), and has none of the user's roles.
     ///
     /// # Errors
     ///
@@ -72,11 +83,61 @@ impl Issuer {
             jti,
             client_id: &session.client_id,
             scope: scope.as_str(),
-            sid: session.id,
-            roles: &user.roles,
-            ver: user.ver,
+            sid: Some(session.id),
+            roles: session.parent.is_none().then_some(Array(&user.roles)),
+            ver: Some(user.ver),
+            act: session.parent.map(|_| Actor { sub: &session.client_id }),
+            parent_sid: session.parent,
         })?;
         Ok((draft, Duration::from_secs(exp.saturating_sub(now.seconds()))))
+    }
+
+    /// Mints a client's own access token (RFC 6749 §4.4, RFC 9068 §2.2): of no user, no session and no roles.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError`].
+    pub fn mint_for_client(
+        &self,
+        signer: &Signer,
+        client: &Client,
+        scope: &Scope,
+        jti: TokenId,
+        now: UnixTime,
+    ) -> Result<AccessToken, MintError> {
+        let (draft, expires_in) = self.draft_for_client(signer.header(), client, scope, jti, now)?;
+        Ok(AccessToken { text: signer.sign(draft)?, expires_in })
+    }
+
+    /// The same token without its signature, and what is left of its life.
+    ///
+    /// # Errors
+    ///
+    /// [`MintError`].
+    pub fn draft_for_client(
+        &self,
+        header: &TokenHeader,
+        client: &Client,
+        scope: &Scope,
+        jti: TokenId,
+        now: UnixTime,
+    ) -> Result<(Draft, Duration), MintError> {
+        let draft = header.draft(&MintedClaims {
+            iss: &self.iss,
+            sub: client.id.as_str(),
+            aud: &self.aud,
+            exp: (now + self.ttl).seconds(),
+            iat: now.seconds(),
+            jti,
+            client_id: client.id.as_str(),
+            scope: scope.as_str(),
+            sid: None,
+            roles: None,
+            ver: None,
+            act: None,
+            parent_sid: None,
+        })?;
+        Ok((draft, self.ttl))
     }
 }
 
@@ -84,7 +145,9 @@ impl Issuer {
 #[expect(clippy::unchecked_time_subtraction, reason = "between constants")]
 mod tests {
     use super::*;
-    use crate::claims::AccessClaims;
+    use crate::claims::{AccessClaims, DelegationClaims, SessionClaims};
+    use crate::client::{ClientId, ClientSecret};
+    use crate::entropy::OsEntropy;
     use crate::id::{SessionId, UserId};
     use crate::jwt::{LEEWAY, MAX_MINTED_LENGTH, Rejection, Verifier};
     use crate::key::ALGORITHMS;
@@ -150,11 +213,14 @@ mod tests {
                 let claims = verifier(&issuer).verify(&token.text, NOW).unwrap();
                 let expected = AccessClaims {
                     sub: user().id.to_string(),
-                    sid: SessionId::from_bytes([2; 16]).to_string(),
+                    session: Some(SessionClaims {
+                        sid: SessionId::from_bytes([2; 16]).to_string(),
+                        ver: user().ver,
+                        delegation: None,
+                    }),
                     client_id: "web".to_owned(),
                     scope: Scope::parse(scope).unwrap(),
                     roles: user().roles,
-                    ver: user().ver,
                     jti: TokenId::from_bytes([3; 16]).to_string(),
                     iat: UnixTime::from_seconds(NOW.seconds()),
                     exp: UnixTime::from_seconds(NOW.seconds()) + TTL,
@@ -197,7 +263,10 @@ mod tests {
                         assert!(verifier(&issuer).verify(&token.text, NOW).is_ok(), "{algorithm:?}: {length}");
                         longest = longest.max(token.text.len());
                     }
-                    Err(MintError::TooLong(length)) => shortest_refused = shortest_refused.min(length),
+                    Err(MintError::TooLong { length, claims }) => {
+                        shortest_refused = shortest_refused.min(length);
+                        assert!(claims.to_string().starts_with("scope ("), "{algorithm:?}: {claims}");
+                    }
                     Err(MintError::Signature) => panic!("{algorithm:?}: {length}"),
                 }
             }
@@ -205,6 +274,54 @@ mod tests {
             assert!((MAX_MINTED_LENGTH - 1..=MAX_MINTED_LENGTH).contains(&longest), "{algorithm:?}: {longest}");
             assert!((MAX_MINTED_LENGTH + 1..=MAX_MINTED_LENGTH + 2).contains(&shortest_refused), "{shortest_refused}");
         }
+    }
+
+    #[test]
+    fn whoever_acts_for_a_user_gets_no_roles_and_ends_with_the_session_above() {
+        let parent = SessionId::from_bytes([9; 16]);
+        for algorithm in ALGORITHMS {
+            let issuer = issuer(algorithm);
+            let session = Session { parent: Some(parent), ..session(NOW + TTL) };
+            let (scope, jti) = (Scope::parse("a").unwrap(), TokenId::from_bytes([3; 16]));
+            let brief = issuer.0.for_life(Some(TTL / 2));
+            let token = brief.mint(&issuer.1, &user(), &session, &scope, jti, NOW).unwrap();
+            assert_eq!(token.expires_in, TTL / 2);
+            let claims = verifier(&issuer).verify(&token.text, NOW).unwrap();
+            let delegation = DelegationClaims { actor: "web".to_owned(), parent_sid: parent.to_string() };
+            assert_eq!(claims.delegation(), Some(&delegation));
+            assert_eq!((claims.sub, claims.roles), (user().id.to_string(), Roles::default()));
+        }
+    }
+
+    #[test]
+    fn a_clients_own_token_is_of_the_client_alone() {
+        let secret = ClientSecret::random(&OsEntropy).unwrap();
+        let client = Client::new(ClientId::parse("nightly.job").unwrap(), secret.digest(), NOW);
+        for algorithm in ALGORITHMS {
+            let issuer = issuer(algorithm);
+            for (life, expected) in [(None, TTL), (Some(TTL / 2), TTL / 2), (Some(2 * TTL), TTL)] {
+                let (scope, jti) = (Scope::parse("a b").unwrap(), TokenId::from_bytes([3; 16]));
+                let token = issuer.0.for_life(life).mint_for_client(&issuer.1, &client, &scope, jti, NOW).unwrap();
+                assert_eq!(token.expires_in, expected, "{life:?}");
+                let claims = verifier(&issuer).verify(&token.text, NOW).unwrap();
+                assert_eq!((claims.sub.as_str(), claims.client_id.as_str()), ("nightly.job", "nightly.job"));
+                assert_eq!((claims.session, claims.roles, claims.scope), (None, Roles::default(), scope));
+                assert_eq!(claims.exp.seconds(), NOW.seconds() + expected.as_secs());
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_too_big_is_named_the_biggest_first() {
+        let issuer = issuer(Algorithm::ES256);
+        let roles = Roles::parse(&"r".repeat(1500)).unwrap();
+        let (scope, jti) = (Scope::parse(&"s".repeat(2000)).unwrap(), TokenId::from_bytes([3; 16]));
+        let minted = issuer.0.mint(&issuer.1, &User { roles, ..user() }, &session(NOW + TTL), &scope, jti, NOW);
+        let Err(MintError::TooLong { length, claims }) = minted else { panic!("minted") };
+        assert_eq!(claims.to_string(), "scope (2002 bytes), roles (1504 bytes)");
+        let text = MintError::TooLong { length, claims }.to_string();
+        let expected = "the access token would have 5248 characters, more than 4096; the biggest claims: scope (2002 bytes), roles (1504 bytes)";
+        assert!(text.starts_with("the access token would have 52") && text.ends_with(&expected[33..]), "{text}");
     }
 
     #[test]

@@ -88,22 +88,30 @@ impl Kind {
     pub(crate) fn revokes(self, bound: u64, claims: &AccessClaims) -> bool {
         match self {
             Self::Token | Self::Session | Self::Key => true,
-            Self::User => claims.ver < bound,
+            Self::User => claims.session.as_ref().is_some_and(|session| session.ver < bound),
             // What began before the instant may have been minted a request's life after it.
             Self::Client => claims.iat < UnixTime::from_millis(bound) + REQUEST_LIFE,
         }
     }
 
-    /// What of this kind a token names.
-    pub(crate) fn id_in(self, claims: &AccessClaims) -> &str {
-        match self {
-            Self::Token => &claims.jti,
-            Self::Session => &claims.sid,
-            Self::User => &claims.sub,
-            Self::Client => &claims.client_id,
-            Self::Key => &claims.kid,
-        }
+    /// What of this kind a token names. A session that was derived from another one names both: it ends with either.
+    pub(crate) fn ids_in(self, claims: &AccessClaims) -> impl Iterator<Item = &str> {
+        let session = claims.session.as_ref();
+        let parent = || session?.delegation.as_ref().map(|delegation| &delegation.parent_sid);
+        let (id, parent) = match self {
+            Self::Token => (Some(&claims.jti), None),
+            Self::Session => (session.map(|session| &session.sid), parent()),
+            Self::User => (session.map(|_| &claims.sub), None),
+            Self::Client => (Some(&claims.client_id), None),
+            Self::Key => (Some(&claims.kid), None),
+        };
+        id.into_iter().chain(parent).map(String::as_str)
     }
+}
+
+/// Whether all tokens that a client had until `bound` (in milliseconds) were revoked, and this is one of them.
+pub fn is_of_revoked_client(claims: &AccessClaims, bound: u64) -> bool {
+    Kind::Client.revokes(bound, claims)
 }
 
 /// A revocation of access tokens.

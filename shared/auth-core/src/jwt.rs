@@ -1,6 +1,11 @@
-//! Access tokens as compact JWS (RFC 7515 §3.1): the one way to make one, and the one way to believe one.
+//! Tokens as compact JWS (RFC 7515 §3.1): the one way to make one, and the one way to believe one. Nearly all are access tokens.
+
+pub mod one_time;
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -8,8 +13,9 @@ use base64::{DecodeSliceError, Engine as _};
 use jsonwebtoken::Algorithm;
 use serde::de::{Deserializer, Error as _};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use crate::claims::{AccessClaims, UnverifiedClaims};
+use crate::claims::{AccessClaims, NumericDate, SessionClaims, UnverifiedClaims};
 use crate::key::{KeySet, SigningKey, VerifyingKey};
 use crate::policy::ACCESS_TTL_BOUNDS;
 use crate::scope::Scope;
@@ -44,7 +50,11 @@ pub struct TokenHeader {
 impl TokenHeader {
     /// For tokens that a key of this name signs.
     pub fn new(algorithm: Algorithm, kid: &str) -> Self {
-        Self { encoded: header(algorithm, kid), room: if algorithm == Algorithm::RS256 { 344 } else { 88 } }
+        Self::of_type(TYPE, algorithm, kid)
+    }
+
+    fn of_type(typ: &str, algorithm: Algorithm, kid: &str) -> Self {
+        Self { encoded: header(typ, algorithm, kid), room: if algorithm == Algorithm::RS256 { 344 } else { 88 } }
     }
 
     /// A token of claims that are already right, but for its signature.
@@ -78,7 +88,11 @@ impl Draft {
         let Self(mut token) = self;
         token.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
-        if token.len() > MAX_MINTED_LENGTH { Err(MintError::TooLong(token.len())) } else { Ok(token) }
+        let length = token.len();
+        if length > MAX_MINTED_LENGTH {
+            return Err(MintError::TooLong { length, claims: BigClaims::of(&token) });
+        }
+        Ok(token)
     }
 }
 
@@ -89,15 +103,52 @@ pub struct Signer {
     header: TokenHeader,
 }
 
-/// Why no token was minted. All of these are faults of ours.
+/// Why no token was minted.
 #[derive(Debug, thiserror::Error)]
 pub enum MintError {
-    /// Over [`MAX_MINTED_LENGTH`]: scope or roles are too many for a header field.
-    #[error("the access token would have {0} characters, more than {MAX_MINTED_LENGTH}")]
-    TooLong(usize),
+    /// Over [`MAX_MINTED_LENGTH`]: scope or roles are too many for a header field. Whoever asks for less scope may get one.
+    #[error(
+        "the access token would have {length} characters, more than {MAX_MINTED_LENGTH}; the biggest claims: {claims}"
+    )]
+    TooLong {
+        /// What it would have.
+        length: usize,
+        /// What makes it so.
+        claims: BigClaims,
+    },
     /// The library could not sign.
     #[error("signing failed")]
     Signature,
+}
+
+/// The names of a token's biggest claims and their bytes as JSON, the biggest first.
+#[derive(Debug, PartialEq, Eq)]
+pub struct BigClaims(Vec<(String, usize)>);
+
+impl BigClaims {
+    /// Smaller claims are not named: those that every token has.
+    const LEAST: usize = 256;
+
+    /// Of a token that was drafted here.
+    fn of(token: &str) -> Self {
+        let claims = token.split('.').nth(1).and_then(|part| BASE64_URL_SAFE_NO_PAD.decode(part).ok());
+        let claims: BTreeMap<String, Box<RawValue>> =
+            claims.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default();
+        let sizes = claims.into_iter().map(|(name, value)| (name, value.get().len()));
+        let mut big: Vec<_> = sizes.filter(|(_, size)| *size >= Self::LEAST).collect();
+        big.sort_by_key(|(_, size)| Reverse(*size));
+        Self(big)
+    }
+}
+
+impl fmt::Display for BigClaims {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (name, size)) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(formatter, "{comma}{name} ({size} bytes)")?;
+        }
+        Ok(())
+    }
 }
 
 impl Signer {
@@ -129,8 +180,8 @@ impl Signer {
 }
 
 /// The encoded header of a token that we mint.
-fn header(algorithm: Algorithm, kid: &str) -> String {
-    let header = UnverifiedHeader { alg: algorithm, typ: TYPE.into(), kid: kid.into() };
+fn header(typ: &str, algorithm: Algorithm, kid: &str) -> String {
+    let header = UnverifiedHeader { alg: algorithm, typ: typ.into(), kid: kid.into() };
     BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).unwrap_or_default())
 }
 
@@ -179,7 +230,7 @@ pub enum Rejection {
     /// The header is not JSON, lacks a member or has one that is not allowed.
     #[error("header not acceptable")]
     Header,
-    /// `typ` is not `at+jwt`.
+    /// `typ` is not `at+jwt`; of a one-time token, not its own.
     #[error("wrong type")]
     WrongType,
     /// No key has this `kid`.
@@ -239,7 +290,7 @@ impl Rejection {
 impl Verifier {
     /// A verifier for tokens of `issuer`, minted for `audience`, under any of `keys`.
     pub fn new(issuer: String, audience: String, keys: KeySet) -> Self {
-        let known = |key: VerifyingKey| KnownKey { header: header(key.algorithm(), key.kid()) + ".", key };
+        let known = |key: VerifyingKey| KnownKey { header: header(TYPE, key.algorithm(), key.kid()) + ".", key };
         Self { issuer, audience, keys: keys.into_keys().map(known).collect() }
     }
 
@@ -249,33 +300,39 @@ impl Verifier {
     ///
     /// The first [`Rejection`] in the order of the checks: form, header, key, signature, claims.
     pub fn verify(&self, token: &str, now: UnixTime) -> Result<AccessClaims, Rejection> {
+        let (key, claims) = self.open(token, TYPE)?;
+        self.believe(&claims, key, now)
+    }
+
+    /// The claims of a token of this type that one of the keys signed, as they stand in it, and that key.
+    fn open(&self, token: &str, typ: &str) -> Result<(&VerifyingKey, Vec<u8>), Rejection> {
         if token.len() > MAX_READ_LENGTH {
             return Err(Rejection::TooLong);
         }
         let (message, signature) = token.rsplit_once('.').ok_or(Rejection::NotCompact)?;
-        let (key, claims) = self.key(message)?;
+        let (key, claims) = self.key(message, typ)?;
         let mut room = [0; LONGEST_SIGNATURE];
         let signature = decode_signature(signature, &mut room)?;
         let claims = decode(claims)?;
         key.check(message.as_bytes(), signature).map_err(|_| Rejection::Signature)?;
-        self.believe(&claims, key, now)
+        Ok((key, claims))
     }
 
     /// The key that a message's header names, and the rest of the message. Nearly every header is one of ours to the
     /// letter, and needs no parsing.
-    fn key<'a>(&self, message: &'a str) -> Result<(&VerifyingKey, &'a str), Rejection> {
-        let mut keys = self.keys.iter();
+    fn key<'a>(&self, message: &'a str, typ: &str) -> Result<(&VerifyingKey, &'a str), Rejection> {
+        let mut keys = self.keys.iter().filter(|_| typ == TYPE);
         if let Some(usual) = keys.find_map(|known| Some((&known.key, message.strip_prefix(&known.header)?))) {
             return Ok(usual);
         }
         let (header, claims) = message.split_once('.').ok_or(Rejection::NotCompact)?;
-        Ok((self.key_of_unusual(header)?, claims))
+        Ok((self.key_of_unusual(header, typ)?, claims))
     }
 
-    fn key_of_unusual(&self, header: &str) -> Result<&VerifyingKey, Rejection> {
+    fn key_of_unusual(&self, header: &str, typ: &str) -> Result<&VerifyingKey, Rejection> {
         let json = decode(header)?;
         let header: UnverifiedHeader<'_> = read(&json).ok_or(Rejection::Header)?;
-        if !is_access_token_type(&header.typ) {
+        if !is_type(&header.typ, typ) {
             return Err(Rejection::WrongType);
         }
         let known = self.keys.iter().find(|known| known.key.kid() == header.kid).ok_or(Rejection::UnknownKey)?;
@@ -293,21 +350,26 @@ impl Verifier {
         if !claims.aud.contains(&self.audience) {
             return Err(Rejection::WrongAudience);
         }
-        check_times(&claims, now)?;
+        check_times(claims.exp, claims.nbf, claims.iat, now)?;
         if claims.cnf.is_some() {
             return Err(Rejection::SenderConstrained);
         }
-        let ids = [&claims.sub, &claims.sid, &claims.jti, &claims.client_id];
-        if ids.iter().any(|id| id.is_empty() || id.len() > MAX_ID_LENGTH) {
+        let session = claims.session().map_err(|_| Rejection::Claims)?;
+        let roles = claims.roles().map_err(|_| Rejection::Claims)?;
+        // Without a session it is a client's own (RFC 9068 §2.2): of no other subject, and of no roles.
+        if session.is_none() && (claims.sub != claims.client_id || !roles.is_empty()) {
+            return Err(Rejection::Claims);
+        }
+        let ids = [&*claims.sub, &*claims.jti, &*claims.client_id];
+        if !ids.into_iter().chain(session.iter().flat_map(SessionClaims::ids)).all(is_id) {
             return Err(Rejection::Claims);
         }
         Ok(AccessClaims {
             scope: Scope::parse(&claims.scope).map_err(|_| Rejection::Claims)?,
-            roles: claims.roles().map_err(|_| Rejection::Claims)?,
+            roles,
             sub: claims.sub.into_owned(),
-            sid: claims.sid.into_owned(),
+            session,
             client_id: claims.client_id.into_owned(),
-            ver: claims.ver,
             jti: claims.jti.into_owned(),
             iat: UnixTime::from_seconds(claims.iat.0),
             exp: UnixTime::from_seconds(claims.exp.0),
@@ -316,32 +378,36 @@ impl Verifier {
     }
 }
 
+fn is_id(text: &str) -> bool {
+    (1..=MAX_ID_LENGTH).contains(&text.len())
+}
+
 /// RFC 7519 §4.1.4 to §4.1.6. `exp` is exclusive: at `exp` the token is dead, give or take [`LEEWAY`].
-fn check_times(claims: &UnverifiedClaims<'_>, now: UnixTime) -> Result<(), Rejection> {
+fn check_times(exp: NumericDate, nbf: Option<NumericDate>, iat: NumericDate, now: UnixTime) -> Result<(), Rejection> {
     let (now, leeway) = (now.seconds(), LEEWAY.as_secs());
-    if now >= claims.exp.0.saturating_add(leeway) {
+    if now >= exp.0.saturating_add(leeway) {
         return Err(Rejection::Expired);
     }
-    if claims.nbf.is_some_and(|nbf| nbf.0 > now + leeway) {
+    if nbf.is_some_and(|nbf| nbf.0 > now + leeway) {
         return Err(Rejection::NotYetValid);
     }
-    if claims.iat.0 > now + leeway {
+    if iat.0 > now + leeway {
         return Err(Rejection::IssuedInFuture);
     }
-    if claims.exp.0.saturating_sub(claims.iat.0) > ACCESS_TTL_BOUNDS.1.as_secs() {
+    if exp.0.saturating_sub(iat.0) > ACCESS_TTL_BOUNDS.1.as_secs() {
         return Err(Rejection::LivesTooLong);
     }
     Ok(())
 }
 
-/// `at+jwt`, in any case, with or without `application/` before it (RFC 9068 §4, RFC 7515 §4.1.9).
-fn is_access_token_type(typ: &str) -> bool {
+/// In any case, with or without `application/` before it (RFC 9068 §4, RFC 7515 §4.1.9).
+fn is_type(typ: &str, expected: &str) -> bool {
     let prefix = "application/";
     let short = match typ.split_at_checked(prefix.len()) {
         Some((start, rest)) if start.eq_ignore_ascii_case(prefix) => rest,
         _ => typ,
     };
-    short.eq_ignore_ascii_case(TYPE)
+    short.eq_ignore_ascii_case(expected)
 }
 
 /// Reads one JSON object. All of it is UTF-8, what is ignored, too; and it is an object, where serde would take an array

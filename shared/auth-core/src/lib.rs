@@ -8,6 +8,7 @@
 pub mod claims;
 pub mod client;
 pub mod config;
+pub mod delegation;
 pub mod entropy;
 pub mod generate;
 pub mod id;

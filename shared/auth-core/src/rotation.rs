@@ -158,6 +158,7 @@ pub fn check(session: &Session, presented: &Presented, now: UnixTime) -> Result<
         Judgement::Replayed { behind } => Err(Refusal::Replayed { behind }),
         Judgement::Ended(cause) => Err(Refusal::Ended(cause)),
         Judgement::Expired => Err(Refusal::Expired),
+        Judgement::Delegated => Err(Refusal::Unknown),
     }
 }
 
@@ -253,6 +254,7 @@ impl<'a> Rotation<'a> {
             Judgement::Rotate => self.write(Decision::Rotate, &session),
             Judgement::Fork => self.write(Decision::Fork, &session),
             Judgement::Adopt => self.write(Decision::Adopt, &session),
+            Judgement::Delegated => refused(Refusal::Unknown),
         }
     }
 

@@ -62,6 +62,8 @@ pub struct Session {
     pub expires_at: UnixTime,
     /// What ended the session, if anything did.
     pub ended: Option<End>,
+    /// The session under which a client has this one (RFC 8693), whose end is its end, too; `None` for what a login started.
+    pub parent: Option<SessionId>,
 }
 
 /// What ended a session, and when.
@@ -120,6 +122,8 @@ pub enum Judgement {
     Ended(EndCause),
     /// The session's time is over.
     Expired,
+    /// A client's session under another one: no refresh token was ever made for it.
+    Delegated,
 }
 
 impl Session {
@@ -140,11 +144,15 @@ impl Session {
             idle_expires_at: now + policy.idle(),
             expires_at: now + policy.absolute(),
             ended: None,
+            parent: None,
         }
     }
 
     /// Judges a token that opened under a server key of ours.
     pub fn judge(&self, presented: &Presented, policy: &SessionPolicy, now: UnixTime) -> Judgement {
+        if self.parent.is_some() {
+            return Judgement::Delegated;
+        }
         if let Some(end) = &self.ended {
             return Judgement::Ended(end.cause);
         }
@@ -288,6 +296,14 @@ mod tests {
         let session = Session { ended, ..session(NOW) };
         for generation in [3, 4, 5, 6, 7] {
             assert_eq!(judge(&session, generation, NOW), Judgement::Ended(EndCause::Logout), "{generation}");
+        }
+    }
+
+    #[test]
+    fn a_delegated_session_is_never_refreshed() {
+        let session = Session { parent: Some(SessionId::from_bytes([3; 16])), ..session(NOW.before(90 * SECOND)) };
+        for generation in [3, 4, 5, 6, 7] {
+            assert_eq!(judge(&session, generation, NOW), Judgement::Delegated, "{generation}");
         }
     }
 

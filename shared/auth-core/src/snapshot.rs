@@ -165,8 +165,10 @@ impl Snapshot {
     /// The first reason, [`Revoked`].
     pub fn admits(&self, claims: &AccessClaims) -> Result<(), Revoked> {
         let revokes = |kind: &Kind| {
-            let mark = self.find(self.digests.digest(*kind, kind.id_in(claims)));
-            mark.is_some_and(|mark| kind.revokes(mark.bound, claims))
+            kind.ids_in(claims).any(|id| {
+                let mark = self.find(self.digests.digest(*kind, id));
+                mark.is_some_and(|mark| kind.revokes(mark.bound, claims))
+            })
         };
         if self.marks.is_empty() {
             return Ok(());
@@ -215,6 +217,7 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::claims::{DelegationClaims, SessionClaims};
     use crate::id::{SessionId, UserId};
     use crate::scope::{Roles, Scope};
 
@@ -226,16 +229,19 @@ mod tests {
     fn claims() -> AccessClaims {
         AccessClaims {
             sub: USER.to_string(),
-            sid: SESSION.to_string(),
+            session: Some(SessionClaims { sid: SESSION.to_string(), ver: 7, delegation: None }),
             client_id: "app".to_owned(),
             scope: Scope::default(),
             roles: Roles::default(),
-            ver: 7,
             jti: "token".to_owned(),
             iat: NOW,
             exp: NOW + 10 * MINUTE,
             kid: "key".to_owned(),
         }
+    }
+
+    fn in_session(session: SessionClaims) -> AccessClaims {
+        AccessClaims { session: Some(session), ..claims() }
     }
 
     fn entry(revocation: Revocation) -> Entry {
@@ -275,11 +281,43 @@ mod tests {
     }
 
     #[test]
+    fn a_delegated_token_ends_with_its_session_and_with_the_owners() {
+        let (own, owners) = (SESSION, SessionId::from_bytes([3; 16]));
+        let delegation = DelegationClaims { actor: "app".to_owned(), parent_sid: owners.to_string() };
+        let token = in_session(SessionClaims { sid: own.to_string(), ver: 7, delegation: Some(delegation) });
+        let cases = [
+            (Revocation::session(own), Err(Revoked::Session)),
+            (Revocation::session(owners), Err(Revoked::Session)),
+            (Revocation::session(SessionId::from_bytes([4; 16])), Ok(())),
+            (Revocation::user(USER, 8), Err(Revoked::Version)),
+            (Revocation::client("app", NOW), Err(Revoked::Client)),
+        ];
+        for (revocation, expected) in cases {
+            assert_eq!(snapshot(&[entry(revocation.clone())]).admits(&token), expected, "{revocation:?}");
+        }
+    }
+
+    #[test]
+    fn a_clients_own_token_is_of_no_user_and_no_session() {
+        let token = AccessClaims { sub: "app".to_owned(), session: None, ..claims() };
+        let cases = [
+            (Revocation::client("app", NOW), Err(Revoked::Client)),
+            (Revocation::token("token"), Err(Revoked::Token)),
+            (Revocation::key("key"), Err(Revoked::Key)),
+            (Revocation { kind: Kind::User, id: "app".to_owned(), bound: u64::MAX }, Ok(())),
+            (Revocation { kind: Kind::Session, id: "app".to_owned(), bound: 0 }, Ok(())),
+        ];
+        for (revocation, expected) in cases {
+            assert_eq!(snapshot(&[entry(revocation.clone())]).admits(&token), expected, "{revocation:?}");
+        }
+    }
+
+    #[test]
     fn of_two_entries_the_greater_bound_and_the_later_end_count() {
         let [low, high] = [8, 9].map(|ver| Revocation::user(USER, ver));
         let short = Entry { until: NOW + MINUTE, ..entry(high) };
         let long = entry(low);
-        let token = AccessClaims { ver: 8, ..claims() };
+        let token = in_session(SessionClaims { sid: SESSION.to_string(), ver: 8, delegation: None });
         for entries in [[short.clone(), long.clone()], [long, short]] {
             for at_once in [true, false] {
                 let mut snapshot = snapshot(&entries[..if at_once { 2 } else { 1 }]);
@@ -310,7 +348,10 @@ mod tests {
             for part in entries.chunks(entries.len().div_ceil(3)) {
                 snapshot.absorb(part.iter().map(|entry| snapshot.digests().mark(entry)).collect(), NOW);
             }
-            let admits = |id: &SessionId| snapshot.admits(&AccessClaims { sid: id.to_string(), ..claims() });
+            let admits = |id: &SessionId| {
+                let session = SessionClaims { sid: id.to_string(), ver: 7, delegation: None };
+                snapshot.admits(&in_session(session))
+            };
             assert!(revoked.iter().all(|id| admits(id) == Err(Revoked::Session)), "{count}");
             assert!(others.iter().all(|id| admits(id).is_ok()), "{count}");
             let (bytes, held) = (snapshot.bytes(), snapshot.len());

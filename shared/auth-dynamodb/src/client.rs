@@ -1,11 +1,15 @@
 //! Clients with a secret.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use serde::{Deserialize, Serialize};
 
-use auth_core::client::{Client, ClientId, SecretDigest};
+use auth_core::client::{Client, ClientId, Grants, SecretDigest};
+use auth_core::scope::Scope;
 use auth_core::time::UnixTime;
 
 use crate::error::StoreError;
@@ -24,10 +28,10 @@ pub enum Creation {
     IdTaken,
 }
 
-/// What became of a new secret.
+/// What became of a new secret, or of what a client may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replacement {
-    /// It is the client's; the one before is none any more.
+    /// It is the client's; what was before is not any more.
     Done,
     /// Not done: the client has another secret than was read.
     Meanwhile,
@@ -91,15 +95,36 @@ impl Store {
     ///
     /// [`StoreError`].
     pub async fn replace_secret(&self, client: &Client, digest: SecretDigest) -> Result<Replacement, StoreError> {
-        let sent = self
-            .client
-            .update_item()
+        let update = self.client.update_item().update_expression("SET digest = :new");
+        let update = update.expression_attribute_values(":new", digest_value(digest));
+        self.change_client(client, &Client { digest, ..client.clone() }, update).await
+    }
+
+    /// Lets a client do other things, if it still has the secret that was read: one conditional write.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn allow_client(&self, client: &Client, grants: Grants, scope: Scope) -> Result<Replacement, StoreError> {
+        let update = self.client.update_item().update_expression("SET grants = :grants, #scope = :scope");
+        let update = update
+            .expression_attribute_names("#scope", "scope")
+            .expression_attribute_values(":grants", AttributeValue::S(grants.to_string()))
+            .expression_attribute_values(":scope", AttributeValue::S(scope.to_string()));
+        self.change_client(client, &Client { grants, scope, ..client.clone() }, update).await
+    }
+
+    async fn change_client(
+        &self,
+        read: &Client,
+        changed: &Client,
+        update: UpdateItemFluentBuilder,
+    ) -> Result<Replacement, StoreError> {
+        let sent = update
             .table_name(&self.table)
-            .set_key(Some(Key::client(&client.id).item()))
-            .update_expression("SET digest = :new")
+            .set_key(Some(Key::client(&read.id).item()))
             .condition_expression("digest = :read")
-            .expression_attribute_values(":new", digest_value(digest))
-            .expression_attribute_values(":read", digest_value(client.digest))
+            .expression_attribute_values(":read", digest_value(read.digest))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
@@ -108,11 +133,22 @@ impl Store {
             Some(UpdateItemError::ConditionalCheckFailedException(refused)) => match &refused.item {
                 None => Ok(Replacement::Gone),
                 // As above.
-                Some(found) if digest_in(found)? == digest => Ok(Replacement::Done),
+                Some(found) if self::read(read.id.clone(), found.clone())? == *changed => Ok(Replacement::Done),
                 Some(_) => Ok(Replacement::Meanwhile),
             },
             _ => Err(StoreError::from_sdk("UpdateItem", &error)),
         }
+    }
+
+    /// The instant up to which the access tokens of a client were revoked, in milliseconds, if they were: strongly consistent,
+    /// one call. The claim `client_id` says whose.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub async fn client_revoked(&self, client_id: &str) -> Result<Option<u64>, StoreError> {
+        let found = self.item(Key::client_revoked(client_id)).await?;
+        found.map(|item| item::read("revoked client", item).map(|mark: RevokedRecord| mark.bound)).transpose()
     }
 
     /// Deletes a client, if there is such a one: one write. Its secret is nobody's afterwards.
@@ -132,19 +168,46 @@ struct ClientRecord {
     created_at: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     description: Option<String>,
+    /// Without it, the item is older than they are.
+    grants: Option<String>,
+    #[serde(default)]
+    scope: String,
+    /// In seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_life: Option<u64>,
+}
+
+/// The mark of [`Key::client_revoked`].
+#[derive(Deserialize, Serialize)]
+pub(crate) struct RevokedRecord {
+    pub(crate) bound: u64,
+    pub(crate) ttl: u64,
 }
 
 impl ClientRecord {
     fn new(client: &Client) -> Self {
-        Self { created_at: client.created_at.millis(), description: client.description.clone() }
+        Self {
+            created_at: client.created_at.millis(),
+            description: client.description.clone(),
+            grants: Some(client.grants.to_string()),
+            scope: client.scope.to_string(),
+            token_life: client.token_life.map(|life| life.as_secs()),
+        }
     }
 }
 
 fn read(id: ClientId, item: Item) -> Result<Client, StoreError> {
     let digest = digest_in(&item)?;
     let record: ClientRecord = item::read("client", item)?;
-    let created_at = UnixTime::from_millis(record.created_at);
-    Ok(Client { id, digest, created_at, description: record.description })
+    let corrupt = || StoreError::Corrupt("client");
+    let grants = record.grants.map(|text| Grants::parse(&text)).transpose().map_err(|_| corrupt())?;
+    Ok(Client {
+        description: record.description,
+        grants: grants.unwrap_or_default(),
+        scope: Scope::parse(&record.scope).map_err(|_| corrupt())?,
+        token_life: record.token_life.map(Duration::from_secs),
+        ..Client::new(id, digest, UnixTime::from_millis(record.created_at))
+    })
 }
 
 fn digest_value(digest: SecretDigest) -> AttributeValue {

@@ -53,6 +53,11 @@ impl Key {
         Self { pk: format!("CLIENT#{id}"), sk: CLIENT.to_owned() }
     }
 
+    /// The instant up to which the access tokens of a client were revoked, by their claim `client_id`.
+    pub(crate) fn client_revoked(id: &str) -> Self {
+        Self { pk: format!("CLIENT#{id}"), sk: "REVOKED".to_owned() }
+    }
+
     /// Which client the item of the sort key [`CLIENT`] is.
     pub(crate) fn client_id(item: &Item) -> Result<ClientId, StoreError> {
         identifier(item, PK, "CLIENT#").and_then(|id| ClientId::parse(id).ok()).ok_or(StoreError::Corrupt("client"))
@@ -85,6 +90,11 @@ impl Key {
     /// The mark of an access token that was revoked by itself.
     pub(crate) fn token(jti: &str) -> Self {
         Self { pk: format!("TOKEN#{jti}"), sk: "TOKEN".to_owned() }
+    }
+
+    /// The mark of a one-time token that was used.
+    pub(crate) fn one_time(jti: &str) -> Self {
+        Self { pk: format!("ONCE#{jti}"), sk: "ONCE".to_owned() }
     }
 
     pub(crate) fn pk(&self) -> &str {

@@ -12,9 +12,10 @@ use aws_sdk_dynamodb::operation::transact_write_items::builders::TransactWriteIt
 use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 
-use auth_core::journal::{Entry, Kind, Revocation};
+use auth_core::journal::{Entry, Kind, LONGEST_KEEP, Revocation};
 use auth_core::time::UnixTime;
 
+use crate::client::RevokedRecord;
 use crate::error::StoreError;
 use crate::item::{self, Item, Key, SK};
 use crate::page::{Cursor, Page};
@@ -55,13 +56,20 @@ impl Store {
         Ok(Page { items: page.items.into_iter().flatten().collect(), next: page.next })
     }
 
-    /// Writes a revocation of which the journal alone knows: of a client, or of a key.
+    /// Writes a revocation that is of no item: of a client, or of a key. That of a client is marked beside the client, too, for
+    /// those who do not read the journal.
     ///
     /// # Errors
     ///
     /// [`StoreError`].
     pub async fn revoke(&self, revocation: &Revocation, at: UnixTime) -> Result<(), StoreError> {
-        let sent = self.send_journalled(self.client.transact_write_items(), revocation, at).await?;
+        let mut sent = self.client.transact_write_items();
+        if revocation.kind == Kind::Client {
+            let mark = RevokedRecord { bound: revocation.bound, ttl: (at + LONGEST_KEEP).seconds() };
+            let mark = item::write("revoked client", Key::client_revoked(&revocation.id), &mark)?;
+            sent = sent.transact_items(self.put_always(mark)?);
+        }
+        let sent = self.send_journalled(sent, revocation, at).await?;
         sent.map_err(|error| StoreError::from_sdk("TransactWriteItems", &error))
     }
 
@@ -119,10 +127,14 @@ impl Store {
         (0..self.journal.copies.get()).try_fold(sent, |sent, copy| {
             let key = Key::journal(copy, format!("{}#{}#{id}", stamp(at), kind.name()));
             let entry = item::write("journal entry", key, &record)?;
-            let put = Put::builder().table_name(&self.table).set_item(Some(entry)).build();
-            let put = put.map_err(|_| StoreError::Corrupt("put"))?;
-            Ok(sent.transact_items(TransactWriteItem::builder().put(put).build()))
+            Ok(sent.transact_items(self.put_always(entry)?))
         })
+    }
+
+    /// A put of a transaction, over whatever is there.
+    fn put_always(&self, item: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder().table_name(&self.table).set_item(Some(item)).build();
+        Ok(TransactWriteItem::builder().put(put.map_err(|_| StoreError::Corrupt("put"))?).build())
     }
 }
 

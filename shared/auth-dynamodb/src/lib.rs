@@ -7,6 +7,7 @@
 pub mod change;
 pub mod check;
 pub mod client;
+pub mod delegation;
 pub mod deletion;
 pub mod endpoint;
 pub mod error;
@@ -14,6 +15,7 @@ pub mod journal;
 pub mod key_ring;
 pub mod key_watch;
 pub mod login;
+pub mod one_time;
 pub mod page;
 pub mod session;
 pub mod store;

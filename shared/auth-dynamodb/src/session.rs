@@ -202,7 +202,7 @@ impl Store {
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(Key::session(user_id, id).item()))
-            .update_expression("SET ended = :end, #ttl = :ttl")
+            .update_expression("SET ended = :end, #ttl = if_not_exists(keep_until, :ttl)")
             .condition_expression("attribute_exists(pk) AND attribute_not_exists(ended)")
             .expression_attribute_names("#ttl", TTL)
             .expression_attribute_values(":ttl", item::number((end.at + ENDED_LIFE).seconds()))
@@ -276,7 +276,7 @@ fn is_same(session: &Session, found: Item) -> Result<bool, StoreError> {
 }
 
 #[derive(Deserialize, Serialize)]
-struct SessionRecord {
+pub(crate) struct SessionRecord {
     client_id: String,
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -295,6 +295,12 @@ struct SessionRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<EndRecord>,
     ttl: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<String>,
+    /// In seconds: the `ttl` that an end leaves as it is, because an exchange must find it ended for as long as the session above
+    /// may live.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_until: Option<u64>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -320,7 +326,8 @@ enum CauseRecord {
 }
 
 impl SessionRecord {
-    fn new(session: &Session) -> Self {
+    pub(crate) fn new(session: &Session) -> Self {
+        let keep_until = session.parent.map(|_| session.expires_at.seconds());
         Self {
             client_id: session.client_id.clone(),
             scope: session.scope.to_string(),
@@ -334,7 +341,9 @@ impl SessionRecord {
             idle_expires_at: session.idle_expires_at.millis(),
             expires_at: session.expires_at.millis(),
             ended: session.ended.as_ref().map(EndRecord::new),
-            ttl: session.idle_expires_at.seconds(),
+            ttl: keep_until.unwrap_or(session.idle_expires_at.seconds()),
+            parent: session.parent.map(|parent| parent.to_string()),
+            keep_until,
         }
     }
 }
@@ -356,6 +365,10 @@ fn read(user_id: UserId, id: SessionId, item: Item) -> Result<Session, StoreErro
         idle_expires_at: UnixTime::from_millis(record.idle_expires_at),
         expires_at: UnixTime::from_millis(record.expires_at),
         ended: record.ended.map(EndRecord::end),
+        parent: record
+            .parent
+            .map(|text| SessionId::parse(&text).map_err(|_| StoreError::Corrupt("session")))
+            .transpose()?,
     })
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use auth_core::claims::AccessClaims;
 use auth_core::config::{ConfigError, Variables};
+use auth_core::jwt::one_time::{OneTimeClaims, Purpose};
 use auth_core::jwt::{Rejection, Verifier};
 use auth_core::key::KeySet;
 use auth_core::key_ring::KeyRing;
@@ -83,16 +84,23 @@ impl Verifiers {
     ///
     /// [`NoKeys`].
     pub async fn verify(&self, token: &str, now: UnixTime) -> Result<Result<AccessClaims, Rejection>, NoKeys> {
+        self.believe(|verifier| verifier.verify(token, now)).await
+    }
+
+    async fn believe<T>(
+        &self,
+        verify: impl Fn(&Verifier) -> Result<T, Rejection>,
+    ) -> Result<Result<T, Rejection>, NoKeys> {
         let watch = match self {
-            Self::Fixed(verifier) => return Ok(verifier.verify(token, now)),
+            Self::Fixed(verifier) => return Ok(verify(verifier)),
             Self::Unbound { .. } => return Err(NoKeys),
             Self::Table(watch) => watch,
         };
-        let believed = watch.known().await?.verify(token, now);
+        let believed = verify(&*watch.known().await?);
         if believed.as_ref().err() == Some(&Rejection::UnknownKey)
             && let Some(newer) = watch.look_up().await
         {
-            return Ok(newer.verify(token, now));
+            return Ok(verify(&newer));
         }
         Ok(believed)
     }
@@ -107,5 +115,22 @@ impl Verifiers {
             watch.fresh().await?;
         }
         self.verify(token, now).await
+    }
+
+    /// Believes a one-time token for this purpose, likewise. [`Store::use_up`] says whether it was used.
+    ///
+    /// # Errors
+    ///
+    /// [`NoKeys`].
+    pub async fn verify_one_time(
+        &self,
+        token: &str,
+        purpose: &Purpose,
+        now: UnixTime,
+    ) -> Result<Result<OneTimeClaims, Rejection>, NoKeys> {
+        if let Self::Table(watch) = self {
+            watch.fresh().await?;
+        }
+        self.believe(|verifier| verifier.verify_one_time(token, purpose, now)).await
     }
 }

@@ -55,13 +55,16 @@ pub fn json_if_any<T: DeserializeOwned + Default>(request: &Request, expected: &
     }
 }
 
+/// A form: each parameter once, none empty.
+pub type Form = HashMap<String, String>;
+
 /// Reads the form that was posted (RFC 6749 appendix B). No parameter may stand in it twice, and one without a value is
 /// as good as absent (§3.2).
 ///
 /// # Errors
 ///
 /// [`Unreadable`].
-pub fn form(request: &Request) -> Result<HashMap<String, String>, Unreadable> {
+pub fn form(request: &Request) -> Result<Form, Unreadable> {
     let text = text(request, "application/x-www-form-urlencoded")?;
     let mut parameters = HashMap::new();
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {

@@ -1,19 +1,15 @@
 //! Client authentication (RFC 6749 §2.3.1): who a request says it is from. Whether that is true, the store knows.
 
-use std::collections::HashMap;
-
 use auth_core::client::{ClientCredentials, ClientId, ClientSecret};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use lambda_http::http::HeaderValue;
 use lambda_http::http::header::AUTHORIZATION;
 use zeroize::Zeroizing;
 
-use crate::body::Unreadable;
+use crate::body::{Form, Unreadable};
 use crate::request::Request;
 use crate::response::{self, Response};
-
-/// A form, as [`crate::body::form`] reads it.
-type Form = HashMap<String, String>;
 
 /// Why a request is from no client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +46,33 @@ impl ClientRefused {
 pub fn credentials(request: &Request, form: &mut Form) -> Result<Option<ClientCredentials>, ClientRefused> {
     let secret = form.remove("client_secret").map(Zeroizing::new);
     let id = form.get("client_id").map(String::as_str);
-    match (authorization(request)?, secret) {
+    read(authorization(request)?, secret, id)
+}
+
+/// The same, for requests that need no client: `Authorization` of another scheme than `Basic` is none of a client's. (Apps
+/// put their access token on every request.)
+///
+/// # Errors
+///
+/// [`ClientRefused`]: credentials that are there have to be right.
+pub fn credentials_if_any(request: &Request, form: &mut Form) -> Result<Option<ClientCredentials>, ClientRefused> {
+    let is_basic = |value: &HeaderValue| {
+        let scheme = value.as_bytes().split(|byte| *byte == b' ').next();
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"Basic"))
+    };
+    if request.headers.get_all(AUTHORIZATION).iter().any(is_basic) {
+        return credentials(request, form);
+    }
+    let secret = form.remove("client_secret").map(Zeroizing::new);
+    read(None, secret, form.get("client_id").map(String::as_str))
+}
+
+fn read(
+    authorization: Option<Zeroizing<String>>,
+    secret: Option<Zeroizing<String>>,
+    id: Option<&str>,
+) -> Result<Option<ClientCredentials>, ClientRefused> {
+    match (authorization, secret) {
         (Some(_), Some(_)) => malformed("the client's credentials stand in the header and in the body"),
         (Some(value), None) => {
             let credentials = basic(&value).ok_or(ClientRefused::Invalid)?;
@@ -116,8 +138,34 @@ mod tests {
         format!("Basic {}", BASE64_STANDARD.encode(credentials))
     }
 
+    /// Who is a public client is not asked for the scheme of an access token.
+    #[test]
+    fn where_no_client_is_needed_basic_alone_is_a_clients() {
+        let (good, secret) = (encoded(&format!("my.api:{SECRET}")), format!("client_id=my.api&client_secret={SECRET}"));
+        let my_api = || Ok(Some("my.api".to_owned()));
+        let cases = [
+            ("an access token", json!(["Bearer x"]), "client_id=web", Ok(None)),
+            ("another scheme", json!(["DPoP x"]), "", Ok(None)),
+            ("nothing", json!([]), "client_id=web", Ok(None)),
+            ("Basic", json!([good]), "", my_api()),
+            ("basic", json!([good.replace("Basic", "bASIC")]), "", my_api()),
+            ("an access token, and a body", json!(["Bearer x"]), &secret, my_api()),
+            ("Basic that is wrong", json!(["Basic x"]), "", Err(ClientRefused::Invalid)),
+            ("Basic alone", json!(["Basic"]), "", Err(ClientRefused::Invalid)),
+        ];
+        for (name, authorization, form, expected) in cases {
+            let event = json!({"httpMethod": "POST", "multiValueHeaders": {"Authorization": authorization}});
+            let mut form: Form = form_urlencoded::parse(form.as_bytes()).into_owned().collect();
+            let found = credentials_if_any(&Request::from_event(&event), &mut form);
+            assert_eq!(found.map(|it| it.map(|it| it.id.to_string())), expected, "{name}");
+        }
+        let event = json!({"httpMethod": "POST", "multiValueHeaders": {"Authorization": [good, "Bearer x"]}});
+        let found = credentials_if_any(&Request::from_event(&event), &mut Form::new());
+        assert!(matches!(found, Err(ClientRefused::Unreadable(_))), "two header fields: {found:?}");
+    }
+
     /// The client of a request, with what is left of its form.
-    fn read(authorization: &Value, form: &str) -> (Result<Option<String>, ClientRefused>, Form) {
+    fn of_request(authorization: &Value, form: &str) -> (Result<Option<String>, ClientRefused>, Form) {
         let event = json!({"httpMethod": "POST", "multiValueHeaders": {"Authorization": authorization}});
         let mut form: Form = form_urlencoded::parse(form.as_bytes()).into_owned().collect();
         let credentials = credentials(&Request::from_event(&event), &mut form);
@@ -155,7 +203,7 @@ mod tests {
         ];
         for (name, value, is_good) in cases {
             let expected = if is_good { Ok(Some("my.api".to_owned())) } else { Err(ClientRefused::Invalid) };
-            assert_eq!(read(&json!([value]), "token=t").0, expected, "{name}: {value}");
+            assert_eq!(of_request(&json!([value]), "token=t").0, expected, "{name}: {value}");
         }
     }
 
@@ -170,7 +218,7 @@ mod tests {
             (&both.replace("my.api", "my%20api"), Err(ClientRefused::Invalid)),
         ];
         for (form, expected) in cases {
-            let (client, left) = read(&json!([]), form);
+            let (client, left) = of_request(&json!([]), form);
             assert_eq!(client, expected, "{form}");
             assert!(!left.contains_key("client_secret"), "{form}");
             assert_eq!(left.contains_key("client_id"), form.contains("client_id"), "{form}");
@@ -191,7 +239,7 @@ mod tests {
             ("the same client", json!([header]), "client_id=my.api".to_owned(), true),
         ];
         for (name, authorization, form, is_good) in cases {
-            let client = read(&authorization, &form).0;
+            let client = of_request(&authorization, &form).0;
             let is_malformed = matches!(client, Err(ClientRefused::Unreadable(Unreadable::Malformed(_))));
             assert_eq!((client.is_ok(), is_malformed), (is_good, !is_good), "{name}: {client:?}");
         }

@@ -16,6 +16,9 @@ use crate::body::Unreadable;
 /// An answer of a function.
 pub type Response = lambda_http::Response<Body>;
 
+/// What token exchange calls an access token (RFC 8693 §3).
+pub const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
+
 /// How long a caller waits after a fault of ours.
 const FAULT_RETRY_AFTER: Duration = Duration::from_secs(2);
 
@@ -31,6 +34,10 @@ pub enum OAuthCode {
     InvalidGrant,
     /// The scope is malformed or wider than what was granted.
     InvalidScope,
+    /// The token cannot be for that resource or audience (RFC 8693 §2.2.2).
+    InvalidTarget,
+    /// The client may not use this grant type.
+    UnauthorizedClient,
     /// The grant type is none that this endpoint knows.
     UnsupportedGrantType,
 }
@@ -54,6 +61,26 @@ pub fn tokens(access: &AccessToken, refresh_token: Option<&str>, scope: &Scope) 
         scope: scope.as_str(),
     };
     secret_json(StatusCode::OK, "application/json", &tokens)
+}
+
+/// 200 with an access token that was given for another one (RFC 8693 §2.2.1).
+pub fn exchanged(access: &AccessToken, scope: &Scope) -> Response {
+    #[derive(Serialize)]
+    struct Exchanged<'a> {
+        access_token: &'a str,
+        issued_token_type: &'static str,
+        token_type: &'static str,
+        expires_in: u64,
+        scope: &'a str,
+    }
+    let exchanged = Exchanged {
+        access_token: &access.text,
+        issued_token_type: ACCESS_TOKEN_TYPE,
+        token_type: "Bearer",
+        expires_in: access.expires_in.as_secs(),
+        scope: scope.as_str(),
+    };
+    secret_json(StatusCode::OK, "application/json", &exchanged)
 }
 
 /// 200 with a JSON document about the caller.
@@ -83,6 +110,13 @@ pub fn oauth_error(code: OAuthCode, description: &str) -> Response {
 pub fn invalid_client() -> Response {
     let response = oauth(StatusCode::UNAUTHORIZED, OAuthCode::InvalidClient, "client authentication failed");
     with_header(response, WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"countersign\""))
+}
+
+/// 400 `invalid_scope`: the token would be too long for a header field. It says which claims are too big: with less scope there may
+/// be one.
+pub fn token_too_long(why: &str) -> Response {
+    tracing::error!(event = "token_too_long", error = why);
+    oauth_error(OAuthCode::InvalidScope, why)
 }
 
 /// A request to a token endpoint that is not understood: 400, 405, 413 or 415 with an OAuth error.
@@ -115,6 +149,12 @@ pub fn unauthorized() -> Response {
 pub fn invalid_token() -> Response {
     let response = problem(StatusCode::UNAUTHORIZED, "the access token is missing, expired or not valid");
     with_header(response, WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""))
+}
+
+/// 403 with the challenge that says "no refresh helps": the access token is good, and does not reach this far (RFC 6750 §3.1).
+pub fn insufficient_scope() -> Response {
+    let response = problem(StatusCode::FORBIDDEN, "the access token does not reach this far");
+    with_header(response, WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\""))
 }
 
 /// 429, with the time to wait. Without an OAuth error code: clients take those as the end of the session.
@@ -229,6 +269,10 @@ mod tests {
                 tokens(&access, None, &Scope::parse("s").unwrap()),
                 r#"200 cache-control: no-store, content-type: application/json | {"access_token":"a","token_type":"Bearer","expires_in":600,"scope":"s"}"#,
             ),
+            (
+                exchanged(&access, &Scope::parse("s").unwrap()),
+                r#"200 cache-control: no-store, content-type: application/json | {"access_token":"a","issued_token_type":"urn:ietf:params:oauth:token-type:access_token","token_type":"Bearer","expires_in":600,"scope":"s"}"#,
+            ),
             (done(), "200 cache-control: no-store | "),
             (no_content(), "204 cache-control: no-store | "),
             (
@@ -258,6 +302,10 @@ mod tests {
             (
                 invalid_token(),
                 r#"401 cache-control: no-store, content-type: application/problem+json, www-authenticate: Bearer error="invalid_token" | {"title":"Unauthorized","status":401,"detail":"the access token is missing, expired or not valid"}"#,
+            ),
+            (
+                insufficient_scope(),
+                r#"403 cache-control: no-store, content-type: application/problem+json, www-authenticate: Bearer error="insufficient_scope" | {"title":"Forbidden","status":403,"detail":"the access token does not reach this far"}"#,
             ),
             (
                 throttled(Duration::from_millis(1001)),

@@ -5,9 +5,11 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use auth_core::client::Client;
 use auth_core::config::{ConfigError, Variables};
 use auth_core::id::TokenId;
 use auth_core::issuer::{AccessToken, Issuer};
+use auth_core::jwt::one_time::Purpose;
 use auth_core::jwt::{MintError, Signer};
 use auth_core::key_ring::{KeyRing, RING_MAX_AGE, RingKey};
 use auth_core::refresh_token::RefreshKeys;
@@ -40,7 +42,7 @@ enum Signing {
     Turns(Box<Turns>),
 }
 
-/// No token was minted. A fault of ours.
+/// No token was minted. A fault of ours, unless the token would be too long.
 #[derive(Debug, thiserror::Error)]
 pub enum MintFault {
     /// Nothing signs at this moment.
@@ -49,6 +51,13 @@ pub enum MintFault {
     /// Something does, but not this.
     #[error(transparent)]
     Mint(#[from] MintError),
+}
+
+impl MintFault {
+    /// What to say of a token that would be too long: less scope would do, if the scope is what is big. `None` for a fault.
+    pub fn too_long(&self) -> Option<String> {
+        matches!(self, Self::Mint(MintError::TooLong { .. })).then(|| self.to_string())
+    }
 }
 
 impl MintingKeys {
@@ -114,6 +123,53 @@ impl MintingKeys {
             Signing::Turns(turns) => {
                 let signer = turns.signer(now).await?;
                 Ok(issuer.mint(&signer, user, session, scope, jti, now)?)
+            }
+        }
+    }
+
+    /// Mints a one-time token, likewise: [`Issuer::mint_one_time`].
+    ///
+    /// # Errors
+    ///
+    /// [`MintFault`].
+    pub async fn mint_one_time(
+        &self,
+        issuer: &Issuer,
+        purpose: &Purpose,
+        sub: &str,
+        life: Duration,
+        jti: TokenId,
+        now: UnixTime,
+    ) -> Result<String, MintFault> {
+        match &self.signing {
+            Signing::Fixed(signer) => Ok(issuer.mint_one_time(signer, purpose, sub, life, jti, now)?),
+            Signing::Unbound(_) => Err(NoKeys.into()),
+            Signing::Turns(turns) => {
+                let signer = turns.signer(now).await?;
+                Ok(issuer.mint_one_time(&signer, purpose, sub, life, jti, now)?)
+            }
+        }
+    }
+
+    /// Mints a client's own access token, likewise.
+    ///
+    /// # Errors
+    ///
+    /// [`MintFault`].
+    pub async fn mint_for_client(
+        &self,
+        issuer: &Issuer,
+        client: &Client,
+        scope: &Scope,
+        jti: TokenId,
+        now: UnixTime,
+    ) -> Result<AccessToken, MintFault> {
+        match &self.signing {
+            Signing::Fixed(signer) => Ok(issuer.mint_for_client(signer, client, scope, jti, now)?),
+            Signing::Unbound(_) => Err(NoKeys.into()),
+            Signing::Turns(turns) => {
+                let signer = turns.signer(now).await?;
+                Ok(issuer.mint_for_client(&signer, client, scope, jti, now)?)
             }
         }
     }

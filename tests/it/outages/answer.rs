@@ -35,6 +35,9 @@ impl Answer {
             Expected::Tokens => {
                 self.status() == 200 && self.body["access_token"].is_string() && self.refresh_token().is_some()
             }
+            Expected::AccessToken => {
+                self.status() == 200 && self.body["access_token"].is_string() && self.refresh_token().is_none()
+            }
             Expected::Sessions => self.status() == 200 && self.body["sessions"].is_array(),
             Expected::NoContent => self.status() == 204 && self.body.is_null(),
             Expected::Done => self.status() == 200 && self.body.is_null(),

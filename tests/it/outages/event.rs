@@ -33,6 +33,12 @@ pub(crate) fn introspection(world: &World, token: &str) -> Value {
     with_body(include_str!("../../../events/introspect.json"), Some(form))
 }
 
+/// A request to the token endpoint, by the demo client.
+pub(crate) fn grant(world: &World, form: &str) -> Value {
+    let form = format!("{form}&client_id={DEMO_CLIENT}&client_secret={}", world.client_secret);
+    with_body(include_str!("../../../events/refresh-token.json"), Some(form))
+}
+
 /// A request with the access token, as the gateway asks the authorizer about it.
 pub(crate) fn authorization(world: &World) -> Value {
     let event = include_str!("../../../events/authorizer-rest-token.json");

@@ -6,7 +6,8 @@ use std::time::Duration;
 use auth_core::session::EndCause;
 use serde_json::Value;
 
-use crate::outages::event::{by_caller, introspection, login, logout, refresh, revocation, with_token};
+use crate::grants;
+use crate::outages::event::{by_caller, grant, introspection, login, logout, refresh, revocation, with_token};
 use crate::outages::world::World;
 
 /// Old enough for whatever waits for age.
@@ -51,6 +52,8 @@ pub(crate) struct OneCall {
 pub(crate) enum Expected {
     /// 200 with tokens.
     Tokens,
+    /// 200 with an access token alone.
+    AccessToken,
     /// 200 with the user's sessions.
     Sessions,
     /// 204.
@@ -88,7 +91,7 @@ const fn spared(operation: &'static str, nth: usize) -> OneCall {
     OneCall { operation, nth, is_needed: false }
 }
 
-pub(crate) const OPERATIONS: [Operation; 20] = [
+pub(crate) const OPERATIONS: [Operation; 22] = [
     Operation {
         name: "login",
         function: "Login",
@@ -278,6 +281,34 @@ pub(crate) const OPERATIONS: [Operation; 20] = [
         afterwards: Afterwards::TokenRevoked,
     },
     Operation {
+        name: "client credentials",
+        function: "Refresh",
+        calls: &[needed("GetItem", 1)],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: |world| grant(world, "grant_type=client_credentials"),
+        answer: Expected::AccessToken,
+        afterwards: Afterwards::GoesOn,
+    },
+    Operation {
+        name: "token exchange",
+        function: "Refresh",
+        // The client; side by side the user and both marks; the session. Then the client's session under it.
+        calls: &[
+            needed("GetItem", 1),
+            needed("GetItem", 2),
+            needed("GetItem", 3),
+            needed("GetItem", 4),
+            needed("GetItem", 5),
+            needed("UpdateItem", 1),
+        ],
+        setting: Setting::Usual,
+        newest: (0, HOUR),
+        event: |world| grant(world, &grants::exchange(&world.access.0)),
+        answer: Expected::AccessToken,
+        afterwards: Afterwards::GoesOn,
+    },
+    Operation {
         name: "introspect: refresh",
         function: "Introspect",
         // The client, the user, the session.
@@ -291,8 +322,14 @@ pub(crate) const OPERATIONS: [Operation; 20] = [
     Operation {
         name: "introspect: access",
         function: "Introspect",
-        // And the mark of a token that was revoked by itself.
-        calls: &[needed("GetItem", 1), needed("GetItem", 2), needed("GetItem", 3), needed("GetItem", 4)],
+        // And the marks of a token that was revoked by itself, or with all of its client.
+        calls: &[
+            needed("GetItem", 1),
+            needed("GetItem", 2),
+            needed("GetItem", 3),
+            needed("GetItem", 4),
+            needed("GetItem", 5),
+        ],
         setting: Setting::Usual,
         newest: (0, HOUR),
         event: |world| introspection(world, &world.access.0),

@@ -13,7 +13,7 @@ use auth_core::time::UnixTime;
 use auth_core::user::User;
 use auth_dynamodb::error::{Reason, StoreError};
 use authorizer::watch::Journal;
-use refresh::table::Table;
+use refresh::table::{Clients, Table};
 
 /// What a request asks of the table.
 #[derive(Clone, Debug)]
@@ -110,6 +110,8 @@ impl Gate {
 fn fault(operation: &'static str) -> StoreError {
     StoreError::Unavailable { operation, reason: Reason::TimedOut }
 }
+
+impl Clients for Gate {}
 
 impl Table for Gate {
     async fn write_session(&self, _: UserId, _: SessionId, write: &Write, at: UnixTime) -> Result<Written, StoreError> {

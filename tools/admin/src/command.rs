@@ -3,8 +3,9 @@
 
 use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use auth_core::client::ClientId;
+use auth_core::client::{ClientId, Grants, TOKEN_LIFE_BOUNDS};
 use auth_core::id::SessionId;
 use auth_core::jwt::MAX_ID_LENGTH;
 use auth_core::login::LoginName;
@@ -80,7 +81,7 @@ pub enum Command {
     /// A user's sessions
     #[command(subcommand)]
     Session(Session),
-    /// Clients that ask about tokens, and their secrets
+    /// Clients that ask about tokens or for their own, and their secrets
     #[command(subcommand)]
     Client(Client),
     /// Take tokens out of use before they expire
@@ -194,9 +195,36 @@ pub enum Client {
         /// What it is, for whoever lists clients
         #[arg(long, value_name = "TEXT", value_parser = description)]
         description: Option<String>,
+        /// What it may do: words of introspect, client_credentials and token_exchange; by default introspect
+        #[arg(long, value_name = "WORDS", value_parser = Grants::parse)]
+        grants: Option<Grants>,
+        /// The widest scope of its tokens, of its own and of those that it exchanges: words, separated by spaces
+        #[arg(long, value_name = "WORDS", value_parser = Scope::parse)]
+        scope: Option<Scope>,
+        /// How long its tokens live, if less long than those of users: 60 to 3600 seconds
+        #[arg(long, value_name = "SECONDS", value_parser = token_life)]
+        token_life: Option<Duration>,
     },
     /// List all clients, in no order; it reads the whole table
     List,
+    /// Let a client do this and nothing else, from its next request on
+    SetGrants {
+        /// The client.
+        #[command(flatten)]
+        client: Identified,
+        /// What it may do; without any it may do nothing
+        #[arg(value_name = "GRANT", value_parser = Grants::parse)]
+        grants: Vec<Grants>,
+    },
+    /// Let a client's tokens have this scope at most, from its next request on
+    SetScope {
+        /// The client.
+        #[command(flatten)]
+        client: Identified,
+        /// The words of the scope; none takes all away
+        #[arg(value_name = "WORD", value_parser = Scope::parse)]
+        scope: Vec<Scope>,
+    },
     /// Give a client another secret, printed now and never again; the one before is refused from now on
     Rotate(Identified),
     /// Remove a client; its secret is refused from now on
@@ -214,6 +242,12 @@ pub struct Identified {
 fn description(text: &str) -> Result<String, &'static str> {
     let is_short = (1..=200).contains(&text.chars().count());
     if is_short { Ok(text.to_owned()) } else { Err("expected 1 to 200 characters") }
+}
+
+fn token_life(text: &str) -> Result<Duration, String> {
+    let (least, most) = TOKEN_LIFE_BOUNDS;
+    let life = text.parse().ok().map(Duration::from_secs).filter(|life| (least..=most).contains(life));
+    life.ok_or_else(|| format!("expected {} to {} seconds", least.as_secs(), most.as_secs()))
 }
 
 /// `authctl revoke`: one of these.

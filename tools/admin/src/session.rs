@@ -64,6 +64,9 @@ struct Shown {
     cause: Option<&'static str>,
     client_id: String,
     scope: String,
+    /// The session under which a client has this one, and with which it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent_sid: Option<SessionId>,
     device: Option<String>,
     network: Option<String>,
     created_at: String,
@@ -83,6 +86,7 @@ impl Shown {
             cause,
             client_id: session.client_id.clone(),
             scope: session.scope.to_string(),
+            parent_sid: session.parent,
             device: session.device.clone(),
             network: session.network.map(|network| network.to_string()),
             created_at: rfc3339(session.created_at),
@@ -100,6 +104,8 @@ fn state(session: &Session, user: &User, now: UnixTime) -> (&'static str, Option
         Some(end) => ("ended", Some(cause(end.cause))),
         // What ends all sessions leaves their items alone.
         None if user.admits(session.ver) == Err(Denial::BelowFloor) => ("ended", Some(cause(EndCause::Revoked))),
+        // As long as the session above it lives, which a page of a list may not show.
+        None if session.is_alive(now) && session.parent.is_some() => ("delegated", None),
         None if session.is_alive(now) => ("alive", None),
         None => ("expired", None),
     }
@@ -118,12 +124,13 @@ impl Row for Shown {
     const COLUMNS: &[&str] = &["SID", "STATE", "CREATED", "LAST USED", "EXPIRES", "CLIENT", "SCOPE", "DEVICE"];
 
     fn cells(&self) -> Vec<String> {
+        let above = self.parent_sid.map(|parent| format!(" under {parent}")).unwrap_or_default();
         let state = self.cause.map_or_else(|| self.state.to_owned(), |cause| format!("{}: {cause}", self.state));
         // Both are of one form, so the earlier one is the lesser text.
         let expires = (&self.idle_expires_at).min(&self.expires_at);
         vec![
             self.sid.to_string(),
-            state,
+            state + &above,
             self.created_at.clone(),
             self.last_used_at.clone(),
             expires.clone(),

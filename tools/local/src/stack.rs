@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use auth_core::client::{Client, ClientCredentials, ClientId, ClientSecret};
+use auth_core::client::{Client, ClientCredentials, ClientId, ClientSecret, Grants};
 use auth_core::config::{ConfigError, Variables};
 use auth_core::entropy::{Entropy, NoEntropy};
 use auth_core::generate::GenerateError;
@@ -41,10 +41,13 @@ use crate::surface::{Answered, Attachment, AttachmentError, Authorization, Surfa
 /// The login name of the demo user.
 pub const DEMO_USER: &str = "demo";
 
-/// The demo client, which may ask about tokens.
+/// The demo client.
 pub const DEMO_CLIENT: &str = "demo";
 
-/// What the demo user may ask for.
+/// What the demo client may do: all that there is.
+pub const DEMO_GRANTS: &str = "introspect client_credentials token_exchange";
+
+/// What the demo user and the demo client may ask for.
 pub const DEMO_SCOPE: &str = "profile notes";
 
 /// The route policy, unless another is given: `GET /me` takes the scope `profile`, to show a 403; what is not named is closed.
@@ -273,8 +276,7 @@ async fn functions(
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
     let mut login = login::config::Config::from_variables(variables)?;
     login.keys = login.keys.bind(store, &clock).await?;
-    let mut refresh = refresh::config::Config::from_variables(variables)?;
-    refresh.keys = refresh.keys.bind(store, &clock).await?;
+    let refresh = refresh::config::Config::from_variables(variables)?.bind(store, &clock).await?;
     let revoke = revoke::config::Config::from_variables(variables)?.bind(store, &clock).await?;
     let introspect = introspect::config::Config::from_variables(variables)?.bind(store, &clock).await?;
     let discovery = discovery::App::from_variables(variables)?.bind(store.clone(), Arc::clone(&clock)).await;
@@ -348,7 +350,11 @@ async fn create_demo_client(store: &Store, secrets: &Secrets, now: UnixTime) -> 
     let broken = |error: &dyn std::fmt::Display| StartError::Demo(error.to_string());
     let id = ClientId::parse(DEMO_CLIENT).map_err(|error| broken(&error))?;
     let secret = ClientSecret::parse(&secrets.demo_client_secret).map_err(|error| broken(&error))?;
-    let client = Client { id: id.clone(), digest: secret.digest(), created_at: now, description: None };
+    let client = Client {
+        grants: Grants::parse(DEMO_GRANTS).map_err(|error| broken(&error))?,
+        scope: Scope::parse(DEMO_SCOPE).map_err(|error| broken(&error))?,
+        ..Client::new(id.clone(), secret.digest(), now)
+    };
     if store.create_client(&client).await? == client::Creation::Created {
         return Ok(());
     }

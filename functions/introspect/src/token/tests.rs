@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use auth_core::client::{Grants, SecretDigest};
 use auth_core::config::Variables;
 use auth_core::id::TokenId;
 use auth_core::issuer::Issuer;
@@ -50,6 +51,13 @@ fn recognise(token: &str, config: &Config, now: UnixTime) -> Result<Genuine, Ina
     Genuine::of_access_token(verifier.verify(token, now))
 }
 
+fn of_user(recognised: Result<Genuine, Inactive>) -> UsersToken {
+    match recognised {
+        Ok(Genuine::OfUser(token)) => token,
+        other => panic!("{other:?}"),
+    }
+}
+
 fn user() -> User {
     User {
         id: UserId::from_bytes([1; 16]),
@@ -87,7 +95,7 @@ fn ended(cause: EndCause) -> Session {
 }
 
 fn standing(session: Session, user: User) -> Standing {
-    Standing { session: Some(session), user: Some(user), revoked: false }
+    Standing { session: Some(session), parent: None, user: Some(user), revoked: false }
 }
 
 /// The state of the store, whatever the kind of token, and what comes of it at an instant after [`NOW`].
@@ -128,13 +136,68 @@ fn an_access_token_is_as_good_as_its_session_and_its_user() {
     let restored = User { ver: VER - 1, ..user() };
     cases.push(("of before the table was restored", standing(session(), restored), SECOND, None));
     for (name, standing, after, expected) in cases {
-        let token = recognise(&minted.text, &config, NOW + after).unwrap();
+        let token = of_user(recognise(&minted.text, &config, NOW + after));
         assert_eq!((token.user_id, token.session_id), (user().id, session().id));
         let judged = token.judge(standing, NOW + after);
         assert_eq!(judged.as_ref().err(), expected.as_ref(), "{name}");
         let is_as_minted =
             |active: &Active| matches!(active, Active::Access(claims) if claims.scope == session().scope);
         assert!(judged.as_ref().map_or(true, is_as_minted), "{name}: {judged:?}");
+    }
+}
+
+#[test]
+fn a_delegated_token_is_as_good_as_both_sessions() {
+    let (issuer, signer, config) = parts();
+    let above = Session { id: SessionId::from_bytes([9; 16]), ..session() };
+    let own = Session { parent: Some(above.id), client_id: "agent".to_owned(), ..session() };
+    let minted = issuer.mint(&signer, &user(), &own, &own.scope, TokenId::from_bytes([3; 16]), NOW).unwrap();
+    let both = |own: Session, parent: Option<Session>| Standing { parent, ..standing(own, user()) };
+    let cases = [
+        ("both live", both(own.clone(), Some(above.clone())), None),
+        (
+            "its own has ended",
+            both(Session { parent: own.parent, ..ended(EndCause::Revoked) }, Some(above.clone())),
+            Some(Inactive::Ended(EndCause::Revoked)),
+        ),
+        ("the one above has ended", both(own.clone(), Some(ended(EndCause::Logout))), Some(Inactive::ParentOver)),
+        (
+            "the one above has expired",
+            both(own.clone(), Some(Session { idle_expires_at: NOW, ..above.clone() })),
+            Some(Inactive::ParentOver),
+        ),
+        ("there is none above", both(own.clone(), None), Some(Inactive::ParentOver)),
+        (
+            "the one above is below the floor",
+            Standing {
+                parent: Some(Session { ver: VER - 1, ..above }),
+                ..standing(own, User { floor: VER, ..user() })
+            },
+            Some(Inactive::Denied(Denial::BelowFloor)),
+        ),
+    ];
+    for (name, standing, expected) in cases {
+        let token = of_user(recognise(&minted.text, &config, NOW));
+        assert_eq!(token.judge(standing, NOW).err(), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_clients_own_token_is_as_good_as_the_client() {
+    let (issuer, signer, config) = parts();
+    let (id, digest) = (ClientId::parse("job").unwrap(), SecretDigest::from_bytes([0; 32]));
+    let client = Client { grants: Grants::parse("client_credentials").unwrap(), ..Client::new(id, digest, NOW) };
+    let minted = issuer.mint_for_client(&signer, &client, &client.scope, TokenId::from_bytes([3; 16]), NOW).unwrap();
+    let cases = [
+        ("there", Some(client.clone()), false, None),
+        ("gone", None, false, Some(Inactive::NoClient)),
+        ("may no more", Some(Client { grants: Grants::default(), ..client.clone() }), false, Some(Inactive::NoClient)),
+        ("revoked", Some(client), true, Some(Inactive::Revoked)),
+    ];
+    for (name, client, revoked, expected) in cases {
+        let Ok(Genuine::OfClient(id, claims)) = recognise(&minted.text, &config, NOW) else { panic!("{name}") };
+        assert_eq!(id.as_str(), "job");
+        assert_eq!(judge_own(claims, client, revoked).err(), expected, "{name}");
     }
 }
 
@@ -146,7 +209,7 @@ fn a_refresh_token_is_as_good_as_its_next_refresh() {
         config.refresh_keys.keys().unwrap().seal(user().id, session().id, generation.into(), &nonce)
     };
     let judge = |generation: u8, standing: Standing, after: Duration| {
-        let token = recognise(&seal(generation), &config, NOW + after).unwrap();
+        let token = of_user(recognise(&seal(generation), &config, NOW + after));
         assert_eq!((token.user_id, token.session_id), (user().id, session().id));
         token.judge(standing, NOW + after)
     };

@@ -128,11 +128,10 @@ fn a_good_token_tells_its_claims() {
         let claims = party.verifier.verify(&party.good(), UnixTime::from_seconds(NOW)).unwrap();
         let expected = AccessClaims {
             sub: "user".to_owned(),
-            sid: "session".to_owned(),
+            session: Some(SessionClaims { sid: "session".to_owned(), ver: 7, delegation: None }),
             client_id: "web".to_owned(),
             scope: Scope::parse("orders:read profile").unwrap(),
             roles: Roles::parse("customer support").unwrap(),
-            ver: 7,
             jti: "token".to_owned(),
             iat: UnixTime::from_seconds(NOW - 60),
             exp: UnixTime::from_seconds(NOW + 540),
@@ -893,7 +892,7 @@ fn the_other_claims_are_checked_too() {
         ("ver 2^64 - 1", with("ver", "18446744073709551615"), Ok(())),
         ("odd text in sub", with("sub", r#""a\u0000\n*?${x}<script>""#), Ok(())),
         ("half a character in sub", with("sub", r#""\ud800""#), Err(Claims)),
-        ("unknown claims", and(r#""nonce":"n","act":{"sub":"x"},"amr":["pwd"],"x":null,"":1.5e3"#), Ok(())),
+        ("unknown claims", and(r#""nonce":"n","amr":["pwd"],"x":null,"":1.5e3"#), Ok(())),
         ("an unknown claim twice", and(r#""x":1,"x":2"#), Ok(())),
         (
             "white space",
@@ -926,6 +925,58 @@ fn the_other_claims_are_checked_too() {
             assert_eq!(party.verify(&token), Err(Rejection::Claims), "{}: {name} in an ignored claim", party.name());
         }
     }
+}
+
+/// A user's token has a session, a client's own has none; one of somebody who acts for a user says for whom and under which
+/// session. Nothing in between is believed.
+#[test]
+fn a_token_is_a_users_or_a_clients_or_one_that_was_exchanged() {
+    let but = |without: &[&str], more: &[(&str, &str)]| {
+        let others =
+            CLAIMS.into_iter().filter(|(name, _)| !without.contains(name) && more.iter().all(|it| it.0 != *name));
+        object(others.chain(more.iter().copied()).map(|(name, value)| (name, value.to_owned())))
+    };
+    let (user, web) = (["sid", "ver", "roles"], ("sub", r#""web""#));
+    let (act, parent) = (("act", r#"{"sub":"agent"}"#), ("parent_sid", r#""parent""#));
+    let long = format!("\"{}\"", "x".repeat(257));
+    let cases = [
+        ("a client's own", but(&user, &[web]), Ok(())),
+        ("with an empty list of roles", but(&user, &[web, ("roles", "[]")]), Ok(())),
+        ("of another subject", but(&user, &[]), Err(Rejection::Claims)),
+        ("with roles", but(&["sid", "ver"], &[web]), Err(Rejection::Claims)),
+        ("a session without a version", but(&["ver", "roles"], &[web]), Err(Rejection::Claims)),
+        ("a version without a session", but(&["sid", "roles"], &[web]), Err(Rejection::Claims)),
+        ("a client that acts for itself", but(&user, &[web, act, parent]), Err(Rejection::Claims)),
+        ("exchanged", but(&[], &[act, parent]), Ok(())),
+        ("more about who acts", but(&[], &[("act", r#"{"iss":"x","sub":"agent"}"#), parent]), Ok(())),
+        ("acting, under no session", but(&[], &[act]), Err(Rejection::Claims)),
+        ("nobody acts", but(&[], &[parent]), Err(Rejection::Claims)),
+        ("exchanged twice", but(&[], &[("act", r#"{"sub":"a","act":{"sub":"b"}}"#), parent]), Err(Rejection::Claims)),
+        ("act null", but(&[], &[("act", "null"), parent]), Err(Rejection::Claims)),
+        ("act a text", but(&[], &[("act", r#""agent""#), parent]), Err(Rejection::Claims)),
+        ("act an array", but(&[], &[("act", r#"["agent"]"#), parent]), Err(Rejection::Claims)),
+        ("act of nobody", but(&[], &[("act", "{}"), parent]), Err(Rejection::Claims)),
+        ("act of an empty name", but(&[], &[("act", r#"{"sub":""}"#), parent]), Err(Rejection::Claims)),
+        ("act twice", but(&[], &[act, parent, act]), Err(Rejection::Claims)),
+        ("parent_sid null", but(&[], &[act, ("parent_sid", "null")]), Err(Rejection::Claims)),
+        ("parent_sid empty", but(&[], &[act, ("parent_sid", r#""""#)]), Err(Rejection::Claims)),
+        ("parent_sid too long", but(&[], &[act, ("parent_sid", &long)]), Err(Rejection::Claims)),
+    ];
+    for party in Party::all() {
+        for (name, claims, expected) in &cases {
+            assert_eq!(party.verify(&party.token(HEADER, claims)), *expected, "{}: {name}", party.name());
+        }
+    }
+    let party = &Party::all()[0];
+    let claims = |json: String| party.verifier.verify(&party.token(HEADER, json), UnixTime::from_seconds(NOW)).unwrap();
+    let own = claims(but(&user, &[web]));
+    assert_eq!((own.sub.as_str(), own.session, own.roles.is_empty()), ("web", None, true));
+    let exchanged = claims(but(&[], &[act, parent]));
+    let delegation = exchanged.delegation().unwrap();
+    assert_eq!(
+        (exchanged.sid(), delegation.actor.as_str(), delegation.parent_sid.as_str()),
+        (Some("session"), "agent", "parent")
+    );
 }
 
 #[test]
@@ -1091,7 +1142,7 @@ proptest! {
         if let Ok(believed) = party.verifier.verify(&party.token(HEADER, claims), UnixTime::from_seconds(NOW)) {
             prop_assert!(UnixTime::from_seconds(NOW) < believed.exp + LEEWAY);
             prop_assert!(believed.exp.since(believed.iat) <= ACCESS_TTL_BOUNDS.1);
-            prop_assert!(!believed.sub.is_empty() && !believed.jti.is_empty() && !believed.sid.is_empty());
+            prop_assert!(!believed.sub.is_empty() && !believed.jti.is_empty() && believed.sid() != Some(""));
         }
     }
 }

@@ -1,6 +1,9 @@
 //! `authctl client`.
 
-use auth_core::client::{ClientCredentials, ClientId, ClientSecret};
+use std::time::Duration;
+
+use auth_core::client::{Client, ClientCredentials, ClientId, ClientSecret, Grants};
+use auth_core::scope::Scope;
 use serde_json::{Value, json};
 
 use crate::operator::Operator;
@@ -30,12 +33,59 @@ async fn a_client_is_added_and_its_secret_is_told_once() {
     listed.sort_by_key(|client| client["id"].to_string());
     let created_at = added[0]["created_at"].as_str().unwrap();
     assert!(created_at.ends_with('Z'), "{created_at}");
-    let expected = json!({"id": "gateway", "created_at": created_at, "description": "the partners' gateway"});
+    let expected = json!({
+        "id": "gateway",
+        "created_at": created_at,
+        "grants": "introspect",
+        "scope": "",
+        "token_life": null,
+        "description": "the partners' gateway",
+    });
     assert_eq!((&listed[1], &listed[0]["description"]), (&expected, &json!(null)));
     assert_eq!(listed.len(), 2);
     let text = operator.run(&["client", "list"]);
     assert!(text.done().starts_with("ID") && text.stdout.contains("the partners' gateway"), "{text:?}");
     assert!(!text.stdout.contains("csc_"), "{text:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_may_do_what_it_is_told_to() {
+    let operator = Operator::start().await;
+    let client = async || operator.store.client(&ClientId::parse("agent").unwrap()).await.unwrap().unwrap();
+    let wanted = ["--grants", "token_exchange client_credentials", "--scope", "notes calendar", "--token-life", "120"];
+    let added = operator.json(&[&["client", "add", "agent"], &wanted[..]].concat());
+    let shown = |client: &Value| ["grants", "scope", "token_life"].map(|member| client[member].clone());
+    assert_eq!(shown(&added[0]), [json!("client_credentials token_exchange"), json!("notes calendar"), json!(120)]);
+    let kept = client().await;
+    assert_eq!(
+        (kept.grants.to_string(), kept.scope.as_str()),
+        ("client_credentials token_exchange".to_owned(), "notes calendar")
+    );
+    assert_eq!(kept.token_life, Some(Duration::from_secs(120)));
+
+    let changed = operator.json(&["client", "set-grants", "agent", "introspect", "token_exchange"]);
+    assert_eq!(shown(&changed[0]), [json!("introspect token_exchange"), json!("notes calendar"), json!(120)]);
+    let changed = operator.json(&["client", "set-scope", "agent", "notes"]);
+    assert_eq!(shown(&changed[0]), [json!("introspect token_exchange"), json!("notes"), json!(120)]);
+    operator.run(&["client", "set-grants", "agent"]).done();
+    operator.run(&["client", "set-scope", "agent"]).done();
+    assert_eq!(client().await, Client { grants: Grants::parse("").unwrap(), scope: Scope::default(), ..kept });
+    assert!(has_secret(&operator, "agent", &secret(&added)).await, "its secret stays");
+
+    for (arguments, code) in [
+        (&["client", "set-grants", "nobody", "introspect"][..], 3),
+        (&["client", "set-grants", "agent", "refresh_token"], 2),
+        (&["client", "set-scope", "agent", "a\"b"], 2),
+        (&["client", "add", "x", "--token-life", "59"], 2),
+        (&["client", "add", "x", "--token-life", "3601"], 2),
+    ] {
+        operator.run(arguments).refused(code);
+    }
+    let like_a_user = "67e55044-10b1-426f-9247-bb680e5fe0c8";
+    let refused = operator.run(&["client", "add", like_a_user, "--grants", "client_credentials"]);
+    assert!(refused.refused(2).contains("could be a user's id"), "{refused:?}");
+    operator.json(&["client", "add", like_a_user, "--grants", "token_exchange"]);
+    operator.run(&["client", "set-grants", like_a_user, "client_credentials"]).refused(2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
