@@ -6,7 +6,6 @@ use std::time::Duration;
 use auth_core::claims::AccessClaims;
 use auth_core::config::{ConfigError, Variables};
 use auth_core::jwt::{Rejection, Verifier};
-use auth_core::key::KeySet;
 use auth_core::key_ring::KeyRing;
 use auth_core::time::{Clock, UnixTime};
 
@@ -55,10 +54,7 @@ impl Verifiers {
     #[must_use]
     pub fn bind(self, store: &Store, clock: &Arc<dyn Clock>, soft: Duration) -> Self {
         let Self::Unbound { issuer, audience } = self else { return self };
-        let make = move |ring: KeyRing, now| {
-            let keys = KeySet::from_jwks(&ring.jwks(now))?;
-            Ok(Verifier::new(issuer.clone(), audience.clone(), keys))
-        };
+        let make = move |ring: KeyRing, now| Ok(Verifier::new(issuer.clone(), audience.clone(), ring.key_set(now)?));
         Self::Table(Box::new(KeyWatch::new(store.clone(), Arc::clone(clock), soft, make)))
     }
 
@@ -81,7 +77,7 @@ impl Verifiers {
     ///
     /// # Errors
     ///
-    /// [`NoKeys`].
+    /// [`NoKeys`], also if a key that is not known could not be looked up.
     pub async fn verify(&self, token: &str, now: UnixTime) -> Result<Result<AccessClaims, Rejection>, NoKeys> {
         let watch = match self {
             Self::Fixed(verifier) => return Ok(verifier.verify(token, now)),
@@ -90,22 +86,24 @@ impl Verifiers {
         };
         let believed = watch.known().await?.verify(token, now);
         if believed.as_ref().err() == Some(&Rejection::UnknownKey)
-            && let Some(newer) = watch.look_up().await
+            && let Some(newer) = watch.look_up().await?
         {
             return Ok(newer.verify(token, now));
         }
         Ok(believed)
     }
 
-    /// The same by keys that are at most [`SOFT`] old, if the table answers: for whoever does not read the journal.
+    /// The same by keys that are at most [`SOFT`] old, if the table answers: for whoever does not read the journal. What is forged
+    /// is found out by the keys that are known, and costs no call.
     ///
     /// # Errors
     ///
     /// [`NoKeys`].
     pub async fn verify_fresh(&self, token: &str, now: UnixTime) -> Result<Result<AccessClaims, Rejection>, NoKeys> {
-        if let Self::Table(watch) = self {
-            watch.fresh().await?;
+        let believed = self.verify(token, now).await?;
+        match self {
+            Self::Table(watch) if believed.is_ok() => Ok(watch.fresh().await?.verify(token, now)),
+            _ => Ok(believed),
         }
-        self.verify(token, now).await
     }
 }
