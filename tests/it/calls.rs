@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::harness::{Api, RESTED, SECOND, engine};
+use crate::rotating::Rotating;
 use crate::wire::{Call, Wire};
 
 /// Calls and units, in alphabetical order. A strongly consistent read of an item under 4 KB is one unit, a write of one
@@ -125,4 +126,48 @@ async fn every_operation_costs_what_the_documents_say() {
     limited.login().await;
     let displacing = ["GetItem", "PutItem", "Query", "TransactWriteItems", "UpdateItem", "UpdateItem"];
     assert_eq!(wire.operations(), refused(&displacing), "login that displaces a session");
+}
+
+/// What keys that take turns cost: an instance reads them when its copy is old, beside what it is asked, and forged tokens never.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_in_the_table_are_read_once_in_a_while() {
+    let wire = Wire::to(engine().await).await;
+    let world = Rotating::start_on(wire.endpoint.clone(), "EdDSA").await;
+    let api = &world.api;
+    let tokens = api.login().await;
+    let forged = format!("{}x", tokens.access);
+    wire.calls();
+    let ask = async |name: &str| match name {
+        "login" => api.login().await.access,
+        "refresh" => api.refresh(&tokens.refresh).await.tokens().access,
+        "introspect" => api.introspect(&tokens.access).await.json()["active"].to_string(),
+        "introspect a forged token" => api.introspect(&forged).await.json()["active"].to_string(),
+        "revoke a forged token" => api.form("/oauth/revoke", &format!("token={forged}")).await.text,
+        "revoke" => api.form("/oauth/revoke", &format!("token={}", tokens.access)).await.text,
+        "documents" => api.get("/.well-known/jwks.json", "").await.text,
+        _ => panic!("{name}"),
+    };
+    let rows = [
+        ("login", &["GetItem", "PutItem", "UpdateItem", "UpdateItem"][..], true),
+        ("refresh", &["GetItem", "UpdateItem"], true),
+        ("introspect a forged token", &["GetItem"], false),
+        ("introspect", &["GetItem"; 4], true),
+        ("revoke a forged token", &[], false),
+        ("revoke", &["TransactWriteItems"], true),
+        ("documents", &[], true),
+    ];
+    for (name, calls, reads_keys) in rows {
+        api.wait(RESTED);
+        ask(name).await;
+        let mut first = wire.operations();
+        let found = first.iter().position(|call| call == "Query").map(|at| first.remove(at));
+        assert_eq!((first.as_slice(), found.is_some()), (&*strings(calls), reads_keys), "{name}");
+        ask(name).await;
+        let again = wire.operations();
+        assert!(!again.contains(&"Query".to_owned()), "{name}, a moment later: {again:?}");
+    }
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
 }

@@ -27,7 +27,7 @@ pub struct Held {
     pub(crate) version: Version,
 }
 
-/// A state of what is kept.
+/// A state of what is kept. It says nothing of the keys.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Version(pub(crate) String);
 
@@ -82,7 +82,7 @@ impl Vault {
     pub async fn at(place: &Place) -> Self {
         match place {
             Place::File(path) => Self::File(FileVault::new(path.clone())),
-            Place::Secret(name) => Self::Secret(SecretVault::from_environment(name.clone()).await),
+            Place::Secret(_, name) => Self::Secret(SecretVault::from_environment(name.clone()).await),
         }
     }
 

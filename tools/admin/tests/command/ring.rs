@@ -47,6 +47,20 @@ async fn keys_begin_take_turns_and_die() {
     assert!(text.done().starts_with("KID") && text.done().contains("  killed  "), "{text:?}");
 }
 
+/// Whoever killed a key has to know it, whatever went wrong afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_is_told_although_the_next_key_cannot_be_made() {
+    let operator = Operator::start().await;
+    let file = key_file("killed.keys");
+    run(&operator, &file, &["keys", "rotate", "--yes", "--json"]).json();
+    let keys = listed(&operator);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    let killed = run(&operator, &file, &["keys", "kill", &keys[0].0, "--yes", "--json"]);
+    assert!(killed.stdout.contains(&keys[1].0) && killed.stdout.lines().count() == 1, "{killed:?}");
+    assert!(killed.stderr.contains("chmod 600"), "{killed:?}");
+    assert_eq!(listed(&operator)[0], (keys[0].0.clone(), "killed".to_owned()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_one_line() {
     let operator = Operator::start().await;
