@@ -55,6 +55,8 @@ async fn a_turn_is_not_moved_to_a_key_that_is_lost() {
 async fn a_kill_is_done_without_the_vault_and_makes_no_key_where_none_of_the_ring_is() {
     let (world, other) = (Rotating::start("EdDSA").await, Rotating::start("EdDSA").await);
     let (confused, kept) = (confused(&world, &other).await, other.kept());
+    let token = world.api.login().await.access;
+    assert_eq!(world.api.introspect(&token).await.json()["active"], true);
     let [first, second] = [world.kid_of(KeyState::Active).await, world.kid_of(KeyState::Next).await];
     let clock = world.api.clock.as_ref();
     let killed = confused.kill(&first, &OsEntropy, clock).await.unwrap();
@@ -64,6 +66,7 @@ async fn a_kill_is_done_without_the_vault_and_makes_no_key_where_none_of_the_rin
     assert_eq!(world.published().await, [first, second], "as an instance still knows it");
     world.api.wait(60 * SECOND);
     assert_eq!(world.published().await, Vec::<String>::new(), "all are dead, and that is known");
+    assert_eq!(world.api.introspect(&token).await.json()["active"], false);
     assert_eq!(world.keep().await.len(), 2, "the function makes what signs, and the next one");
     assert_eq!(world.states().await, ["killed", "killed", "active", "next"]);
 }

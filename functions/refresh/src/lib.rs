@@ -56,9 +56,9 @@ impl<T: Table> App<T> {
         let (outcome, user) = rotated?;
         let (session, child) = granted(outcome)?;
         let user = user.ok_or(Refusal::UnknownUser)?;
-        ready?;
         self.admit(&session, &user).await?;
         let scope = narrowed_scope(&asked, &session, &user)?;
+        ready?;
         let jti = TokenId::random(self.entropy.as_ref())?;
         let access = self.config.keys.mint(&self.config.issuer, &user, &session, &scope, jti, now).await?;
         let refresh_token = refresh_keys.seal(session.user_id, session.id, child.generation, &child.nonce);

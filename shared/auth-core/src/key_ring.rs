@@ -1,8 +1,8 @@
 //! The keys of access tokens in the order in which they sign: published, then signing, then checked only, then gone.
 //!
 //! What a key is at an instant follows from the ring and the instant alone, so every instance changes keys at the same moment
-//! although nobody tells it to. The next key is made when the present one begins to sign: by its turn everybody has known it for
-//! weeks, also if that turn comes early because the present key is killed.
+//! although nobody tells it to. The key after the next one is made a day before the next one's turn, so there always is one that
+//! everybody knows and that has not signed yet, also for a turn that comes early because the present key is killed.
 
 pub mod kill;
 
