@@ -105,7 +105,9 @@ async fn keys_are_brought_up_to_date_beside_what_a_request_begins_with() {
             for hold in &holds {
                 tokio::time::timeout(PATIENCE, hold.reached.notified()).await.expect(name);
             }
-            holds.iter().for_each(|hold| hold.let_go.notify_one());
+            for hold in &holds {
+                hold.let_go.notify_one();
+            }
         };
         let (answer, ()) = tokio::join!(request, both);
         assert_eq!(answer.status, 200, "{name}");

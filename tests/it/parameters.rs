@@ -79,7 +79,7 @@ fn keys_are_in_the_table_or_in_a_parameter() {
     }
 }
 
-/// As CloudFormation holds parameters to the rules of a template. Those that are not given have nothing to do with it.
+/// As AWS holds parameters to the rules of a template. Those that are not given have nothing to do with it.
 fn is_taken(rules: &Value, parameters: &[(&str, &str)]) -> bool {
     let of_these =
         |rule: &&Value| parameters.iter().any(|(name, _)| rule.to_string().contains(&json!({"Ref": name}).to_string()));

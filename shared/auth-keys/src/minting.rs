@@ -75,7 +75,9 @@ impl MintingKeys {
     ///
     /// [`ConfigError::Unusable`] naming the variable.
     pub async fn bind(self, store: &Store, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        let (refresh, signing) = tokio::try_join!(self.refresh.read(), self.signing.bind(store, clock))?;
+        // Boxed: two futures of the SDK side by side are some twenty kilobytes.
+        let signing = Box::pin(self.signing.bind(store, clock));
+        let (refresh, signing) = tokio::try_join!(self.refresh.read(), signing)?;
         Ok(Self { refresh, signing })
     }
 

@@ -33,7 +33,7 @@ async fn keys_begin_take_turns_and_die() {
     let states = |keys: &[(String, String)]| keys.iter().map(|(_, state)| state.clone()).collect::<Vec<_>>();
     let keys = listed(&operator);
     assert_eq!(states(&keys), ["active", "next"]);
-    assert_eq!(first[0]["kid"], keys[0].0.as_str());
+    assert_eq!((&first[0]["kid"], &first[0]["alg"]), (&keys[0].0.as_str().into(), &"RS256".into()));
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 
     let second = run(&operator, &file, &["keys", "rotate", "--yes", "--json"]).json();
