@@ -234,7 +234,7 @@ pub struct Revoke {
     #[arg(long, value_name = "ID", value_parser = claim)]
     pub client: Option<String>,
     /// All access tokens under a signing key, by its `kid`
-    #[arg(long, value_name = "KID", value_parser = claim)]
+    #[arg(long, value_name = "KID", value_parser = claim, allow_hyphen_values = true)]
     pub key: Option<String>,
     /// All sessions and tokens of all users, and every sign-in under way; it reads the whole table
     #[arg(long)]
@@ -275,7 +275,7 @@ pub enum Keys {
     #[command(after_help = AFTER_KILL)]
     Kill {
         /// The key
-        #[arg(value_parser = claim)]
+        #[arg(value_parser = claim, allow_hyphen_values = true)]
         kid: String,
     },
 }

@@ -61,6 +61,18 @@ async fn what_was_done_is_told_although_the_next_key_cannot_be_made() {
     assert_eq!(listed(&operator)[0], (keys[0].0.clone(), "killed".to_owned()));
 }
 
+/// One name in 64 does, and whoever kills a key is in a hurry.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_may_begin_with_a_hyphen() {
+    let operator = Operator::start().await;
+    let file = key_file("hyphen.keys");
+    for kid in ["-abc", "--abc", "-habc", "-Vabc", "-"] {
+        let refused = run(&operator, &file, &["keys", "kill", kid, "--yes"]);
+        assert!(refused.refused(3).contains(kid), "{kid}: {refused:?}");
+        operator.run(&["revoke", "--key", kid, "--yes"]).done();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_one_line() {
     let operator = Operator::start().await;
