@@ -1,4 +1,4 @@
-//! From 10^3 to 10^8 users: rates, request units, the journal, instances and money. Arithmetic, no measurement.
+//! From 10^3 to 10^8 users: rates, request units, the journal, keys, instances and money. Arithmetic, no measurement.
 //!
 //! The units of an operation are those that `cargo test -p tests calls` counts. What is assumed of users, of AWS and of its
 //! prices are the constants below.
@@ -35,6 +35,15 @@ const SOFT: f64 = 2.0;
 const KEPT: f64 = 600.0 + 30.0 + 90.0;
 const MOST_COPIES: f64 = 16.0;
 
+// The keys: how old a copy of whoever signs or ends sessions may be, and an authorizer's. All keys together are one read unit.
+const KEYS_SOFT: f64 = 15.0;
+const AUTHORIZER_KEYS_SOFT: f64 = 60.0;
+const KEYS_UNITS: f64 = 1.0;
+/// Who signs reads two secrets when it starts, who ends sessions one. Assumed: an instance lives for two hours.
+const SIGNERS_SECRETS: f64 = 2.0;
+const ENDERS_SECRETS: f64 = 1.0;
+const INSTANCE_LIFE: f64 = 7200.0;
+
 // What an invocation is billed for, in seconds and in GB; assumed, since it was measured on no account.
 const LOGIN_TIME: (f64, f64) = (0.050, 1.769);
 const REFRESH_TIME: (f64, f64) = (0.020, 0.5);
@@ -51,6 +60,9 @@ const READ_UNITS: f64 = 0.125;
 const STORED_GB: f64 = 0.25 + 0.20; // and its backups
 const LOGGED_GB: f64 = 0.50;
 const TRACES: f64 = 5.0;
+const SECRET_READS: f64 = 5.0;
+/// A month of each of the two.
+const SECRET: f64 = 0.40;
 const TRACED: f64 = 0.05;
 /// A line of the log and one of metrics.
 const LOGGED_BYTES: f64 = 1000.0;
@@ -86,9 +98,30 @@ impl Rates {
         (self.logins + self.refreshes) * READS
     }
 
-    /// Instances of the authorizer that are busy at a time, by Little's law; one at least.
+    /// Instances of the authorizer that are busy at a time.
     fn instances(&self) -> f64 {
-        (self.requests * AUTHORIZE_TIME.0).ceil().max(1.0)
+        busy(self.requests, AUTHORIZE_TIME.0)
+    }
+
+    /// Instances of `login` and `refresh`.
+    fn signers(&self) -> f64 {
+        busy(self.logins, LOGIN_TIME.0) + busy(self.refreshes, REFRESH_TIME.0)
+    }
+
+    /// Units a second of all who read the keys.
+    fn key_reads(&self) -> f64 {
+        let readers = [
+            (self.requests, AUTHORIZE_TIME.0, AUTHORIZER_KEYS_SOFT),
+            (self.refreshes, REFRESH_TIME.0, KEYS_SOFT),
+            (self.logins, LOGIN_TIME.0, KEYS_SOFT),
+            (self.ends, END_TIME.0, KEYS_SOFT),
+        ];
+        readers.into_iter().map(|(rate, time, soft)| (busy(rate, time) / soft).min(rate) * KEYS_UNITS).sum()
+    }
+
+    /// Reads of secrets a second, by instances that begin.
+    fn secret_reads(&self) -> f64 {
+        (self.signers() * SIGNERS_SECRETS + busy(self.ends, END_TIME.0) * ENDERS_SECRETS) / INSTANCE_LIFE
     }
 
     /// Units of one look at the journal: what came in since the overlap began.
@@ -100,6 +133,11 @@ impl Rates {
     fn looks(&self, soft: f64) -> f64 {
         (self.instances() / soft).min(self.requests) * self.delta(soft)
     }
+}
+
+/// Instances that are busy at a time, by Little's law; one at least.
+fn busy(rate: f64, seconds: f64) -> f64 {
+    (rate * seconds).ceil().max(1.0)
 }
 
 fn units(entries: f64) -> f64 {
@@ -118,9 +156,9 @@ fn journal(peak: &Rates) -> (f64, f64) {
     }
 }
 
-/// The three tables, in Markdown.
+/// The four tables, in Markdown.
 pub fn report() -> String {
-    [load(), revocation(), cost()].join("\n")
+    [load(), revocation(), keys(), cost()].join("\n")
 }
 
 fn load() -> String {
@@ -152,8 +190,16 @@ fn revocation() -> String {
     })
 }
 
+fn keys() -> String {
+    let head = ["users", "instances that sign", "units a second", "reads of secrets a month"];
+    table(&head, |users| {
+        let peak = Rates::of(users, PEAK);
+        vec![peak.signers(), peak.key_reads(), (Rates::of(users, 1.0).secret_reads() * MONTH).round()]
+    })
+}
+
 fn cost() -> String {
-    let head = ["users", "gateway", "Lambda", "table", "journal", "storage", "log and traces", "sum", "a user"];
+    let head = ["users", "gateway", "Lambda", "table", "journal", "keys", "storage", "log and traces", "sum", "a user"];
     table(&head, |users| {
         let (soft, copies) = journal(&Rates::of(users, PEAK));
         let mean = Rates::of(users, 1.0);
@@ -169,10 +215,11 @@ fn cost() -> String {
         let gateway = monthly(mean.calls(), GATEWAY);
         let table = monthly(mean.writes(copies), WRITES) + monthly(mean.reads(), READ_UNITS);
         let journal = monthly(mean.looks(soft), READ_UNITS);
+        let keys = monthly(mean.key_reads(), READ_UNITS) + monthly(mean.secret_reads(), SECRET_READS) + 2.0 * SECRET;
         let storage = users * (2.0 + SESSIONS) * ITEM_BYTES / 1e9 * STORED_GB;
         let invocations = mean.requests + mean.calls();
         let seen = invocations * MONTH * LOGGED_BYTES / 1e9 * LOGGED_GB + monthly(invocations * TRACED, TRACES);
-        let parts = [gateway, lambda.iter().sum(), table, journal, storage, seen];
+        let parts = [gateway, lambda.iter().sum(), table, journal, keys, storage, seen];
         let sum: f64 = parts.iter().sum();
         parts.into_iter().chain([sum, sum / users]).collect()
     })

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::grants;
 use crate::harness::{Api, RESTED, SECOND, engine};
+use crate::rotating::Rotating;
 use crate::wire::{Call, Wire};
 
 /// Calls and units, in alphabetical order. A strongly consistent read of an item under 4 KB is one unit, a write of one
@@ -166,4 +167,48 @@ async fn so_does_every_grant() {
     let bearer = format!("Bearer {delegated}");
     assert_eq!(api.send(Method::POST, "/logout", &[("authorization", &bearer)], b"").await.status, 204);
     assert_eq!(cost(wire.calls()), end(), "logout of an exchanged token");
+}
+
+/// What keys that take turns cost: an instance reads them when its copy is old, beside what it is asked, and forged tokens never.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_in_the_table_are_read_once_in_a_while() {
+    let wire = Wire::to(engine().await).await;
+    let world = Rotating::start_on(wire.endpoint.clone(), "EdDSA").await;
+    let api = &world.api;
+    let tokens = api.login().await;
+    let forged = format!("{}x", tokens.access);
+    wire.calls();
+    let ask = async |name: &str| match name {
+        "login" => api.login().await.access,
+        "refresh" => api.refresh(&tokens.refresh).await.tokens().access,
+        "introspect" => api.introspect(&tokens.access).await.json()["active"].to_string(),
+        "introspect a forged token" => api.introspect(&forged).await.json()["active"].to_string(),
+        "revoke a forged token" => api.form("/oauth/revoke", &format!("token={forged}")).await.text,
+        "revoke" => api.form("/oauth/revoke", &format!("token={}", tokens.access)).await.text,
+        "documents" => api.get("/.well-known/jwks.json", "").await.text,
+        _ => panic!("{name}"),
+    };
+    let rows = [
+        ("login", &["GetItem", "PutItem", "UpdateItem", "UpdateItem"][..], true),
+        ("refresh", &["GetItem", "UpdateItem"], true),
+        ("introspect a forged token", &["GetItem"], false),
+        ("introspect", &["GetItem"; 5], true),
+        ("revoke a forged token", &[], false),
+        ("revoke", &["TransactWriteItems"], true),
+        ("documents", &[], true),
+    ];
+    for (name, calls, reads_keys) in rows {
+        api.wait(RESTED);
+        ask(name).await;
+        let mut first = wire.operations();
+        let found = first.iter().position(|call| call == "Query").map(|at| first.remove(at));
+        assert_eq!((first.as_slice(), found.is_some()), (&*strings(calls), reads_keys), "{name}");
+        ask(name).await;
+        let again = wire.operations();
+        assert!(!again.contains(&"Query".to_owned()), "{name}, a moment later: {again:?}");
+    }
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
 }

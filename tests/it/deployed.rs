@@ -242,7 +242,7 @@ impl SamLocal {
         // The template's own leads from within a container to this machine.
         variables.remove("AWS_ENDPOINT_URL_DYNAMODB");
         // There is no Secrets Manager, so the keys are those of the variables. Of both kinds, none would do.
-        variables.insert("KEY_SECRET", String::new());
+        variables.extend(["KEY_SECRET", "REFRESH_KEY_SECRET"].map(|name| (name, String::new())));
         std::fs::write(&file, json!({"Parameters": variables}).to_string()).unwrap();
         let log = File::create(bench.logs.join("sam.log")).unwrap();
         let process = Command::new("sam")

@@ -123,7 +123,7 @@ async fn no_private_half_reaches_a_line() {
         let tokens = api.login().await;
         assert_eq!(api.me(&tokens.access).await.status, 200);
         let (active, _) = turns(&keeper, &api).await;
-        keeper.kill(&active, &OsEntropy, api.clock.now()).await.unwrap();
+        keeper.kill(&active, &OsEntropy, api.clock.as_ref()).await.unwrap();
         assert!(invoke(&app).await, "{algorithm}: the one after the next one is made");
         secrets.extend(file.secrets());
         let (_, next) = turns(&keeper, &api).await;

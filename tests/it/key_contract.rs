@@ -73,6 +73,21 @@ async fn a_change_is_made_to_what_was_read() {
     assert_eq!(store.key_ring().await.unwrap(), KeyRing::new(2, vec![]));
 }
 
+/// Whatever was read when, no change revives a key.
+#[tokio::test]
+async fn a_killed_key_stays_killed() {
+    let store = table().await;
+    let living = key("EdDSA", START);
+    add(&store, &living).await;
+    let mut dead = living.clone();
+    dead.killed_at = Some(START);
+    add(&store, &dead).await;
+    let read = store.key_ring().await.unwrap();
+    assert_eq!(store.change_ring(&read, &[put(&living)]).await.unwrap(), RingChanged::Meanwhile);
+    assert_eq!(store.key_ring().await.unwrap(), read);
+    add(&store, &dead).await;
+}
+
 #[tokio::test]
 async fn a_kill_and_its_entry_are_one_transaction() {
     let store = table().await;
@@ -134,6 +149,52 @@ async fn a_copy_is_read_again_when_it_is_old_and_serves_for_an_hour_without_its_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_knows_nothing_asks_again() {
+    let wire = Wire::to(engine().await).await;
+    let (watch, _, _) = watch(&wire).await;
+    refuse(&wire);
+    assert_eq!(watch.fresh().await, Err(NoKeys));
+    assert_eq!(watch.fresh().await.as_deref(), Ok(&1), "at once");
+}
+
+/// The process was frozen while a fetch was under way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fetch_that_is_too_old_when_it_ends_is_followed_by_another() {
+    let wire = Wire::to(engine().await).await;
+    let (watch, _, clock) = watch(&wire).await;
+    assert_eq!(watch.known().await.as_deref(), Ok(&1));
+    clock.advance(60 * SECOND);
+    let hold = wire.hold("Query", 0);
+    let begins = async {
+        loop {
+            watch.touch().await;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::select! {
+        () = hold.reached.notified() => {}
+        () = begins => {}
+    }
+    clock.advance(2 * RING_MAX_AGE);
+    hold.let_go.notify_one();
+    assert_eq!(watch.known().await.as_deref(), Ok(&1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_up_that_fails_is_no_verdict() {
+    let wire = Wire::to(engine().await).await;
+    let (watch, _, clock) = watch(&wire).await;
+    assert_eq!(watch.known().await.as_deref(), Ok(&1));
+    refuse(&wire);
+    assert_eq!(watch.look_up().await, Err(NoKeys));
+    clock.advance(RETRY.saturating_sub(SECOND));
+    assert_eq!(watch.look_up().await, Err(NoKeys), "it was tried a moment ago");
+    clock.advance(SECOND);
+    assert_eq!(watch.look_up().await.unwrap().as_deref(), Some(&1));
+    assert_eq!(watch.look_up().await, Ok(None), "somebody has just looked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unknown_keys_are_looked_up_once_in_a_while() {
     let wire = Wire::to(engine().await).await;
     let (watch, store, clock) = watch(&wire).await;
@@ -142,7 +203,7 @@ async fn unknown_keys_are_looked_up_once_in_a_while() {
     add(&store, &key("EdDSA", START + DAY)).await;
     wire.calls();
     for second in 0..60 {
-        let found = watch.look_up().await;
+        let found = watch.look_up().await.unwrap();
         assert_eq!(found.is_some(), second % RETRY.as_secs() == 0, "second {second}");
         assert_eq!(watch.known().await.as_deref(), Ok(&2), "known keys are not waited for");
         clock.advance(SECOND);

@@ -1,7 +1,7 @@
 //! The parameters of `template.yaml`: what they refuse, and how an operator finds them.
 
 use auth_core::config::Variables;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::template::{FUNCTIONS, TEMPLATE, parse, sample};
 
@@ -57,6 +57,48 @@ fn patterns_refuse_what_aws_would() {
         let refused: Vec<_> = good.iter().filter(|value| !pattern.is_valid(&json!(value))).collect();
         let taken: Vec<_> = bad.iter().filter(|value| pattern.is_valid(&json!(value))).collect();
         assert!(refused.is_empty() && taken.is_empty(), "{parameter}: refuses {refused:?}, takes {taken:?}");
+    }
+}
+
+/// A parameter keeps its value from one deployment to the next, so one that would pin the authorizer to old keys is refused.
+#[test]
+fn keys_are_in_the_table_or_in_a_parameter() {
+    const ALONE: &str = include_str!("../../examples/authorizer-alone/template.yaml");
+    let rows = [
+        (TEMPLATE, [("Revocation", "on"), ("Jwks", "")], true),
+        (TEMPLATE, [("Revocation", "on"), ("Jwks", "{}")], false),
+        (TEMPLATE, [("Revocation", "off"), ("Jwks", "")], true), // at first, before there are keys
+        (TEMPLATE, [("Revocation", "off"), ("Jwks", "{}")], true),
+        (ALONE, [("TableArn", ""), ("Jwks", "")], false),
+        (ALONE, [("TableArn", ""), ("Jwks", "{}")], true),
+        (ALONE, [("TableArn", "arn"), ("Jwks", "")], true),
+        (ALONE, [("TableArn", "arn"), ("Jwks", "{}")], false),
+    ];
+    for (template, parameters, taken) in rows {
+        assert_eq!(is_taken(&parse(template)["Rules"], &parameters), taken, "{parameters:?}");
+    }
+}
+
+/// As AWS holds parameters to the rules of a template. Those that are not given have nothing to do with it.
+fn is_taken(rules: &Value, parameters: &[(&str, &str)]) -> bool {
+    let of_these =
+        |rule: &&Value| parameters.iter().any(|(name, _)| rule.to_string().contains(&json!({"Ref": name}).to_string()));
+    rules.as_object().unwrap().values().filter(of_these).all(|rule| {
+        let holds = |condition: &Value| evaluate(condition, parameters) == json!(true);
+        !holds(&rule["RuleCondition"]) || rule["Assertions"].as_array().unwrap().iter().all(|it| holds(&it["Assert"]))
+    })
+}
+
+fn evaluate(value: &Value, parameters: &[(&str, &str)]) -> Value {
+    let Some((function, argument)) = value.as_object().and_then(|value| value.iter().next()) else {
+        return value.clone();
+    };
+    let all: Vec<Value> = argument.as_array().into_iter().flatten().map(|it| evaluate(it, parameters)).collect();
+    match (function.as_str(), all.as_slice()) {
+        ("Ref", _) => json!(parameters.iter().find(|(name, _)| argument == name).unwrap().1),
+        ("Fn::Equals", [one, other]) => json!(one == other),
+        ("Fn::Not", [inner]) => json!(inner == &json!(false)),
+        _ => panic!("{value}"),
     }
 }
 

@@ -10,7 +10,7 @@ use auth_core::config::{ConfigError, Variables, environment};
 use auth_core::policy::REQUEST_LIFE;
 use auth_dynamodb::store::Store;
 use auth_http::browser::Browsers;
-use auth_keys::place::Place;
+use auth_keys::place::{KeyKind, Place};
 use auth_log::settings::Settings;
 use authorizer::policy::RoutePolicy;
 use dynoxide::Database;
@@ -86,7 +86,8 @@ pub(crate) const FUNCTIONS: [Function; 8] = [
         resource: "RotateKeys",
         manifest: include_str!("../../functions/rotate-keys/Cargo.toml"),
         start: |variables| {
-            Place::from_variables(variables)?;
+            Place::from_variables(KeyKind::Signing, variables)?;
+            Place::from_variables(KeyKind::Refresh, variables)?;
             variables.rotation_policy()?;
             variables.table_name().map(drop)
         },
@@ -219,9 +220,9 @@ fn each_function_may_do_what_it_does_and_no_more() {
             let condition = json!({"ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys}});
             json!({"Effect": "Allow", "Action": actions, "Resource": {"Fn::GetAtt": "Table.Arn"}, "Condition": condition})
         };
-        let secret = secret_actions(name).map(|operations| {
+        let secret = secret_actions(name).map(|(operations, secrets)| {
             let actions: Vec<String> = operations.iter().map(|it| format!("secretsmanager:{it}")).collect();
-            json!({"Effect": "Allow", "Action": actions, "Resource": {"Ref": "KeySecret"}})
+            json!({"Effect": "Allow", "Action": actions, "Resource": secrets})
         });
         let statements: Vec<Value> = statements.into_iter().map(statement).chain(secret).collect();
         let expected = json!([{"Version": "2012-10-17", "Statement": statements}]);
@@ -229,11 +230,13 @@ fn each_function_may_do_what_it_does_and_no_more() {
     }
 }
 
-/// What a function does with private keys.
-fn secret_actions(function: &str) -> Option<&'static [&'static str]> {
+/// What a function does with private keys, and with which: those who only recognise refresh tokens cannot sign.
+fn secret_actions(function: &str) -> Option<(&'static [&'static str], Value)> {
+    let both = json!([{"Ref": "KeySecret"}, {"Ref": "RefreshKeySecret"}]);
     match function {
-        "Login" | "Refresh" | "Revoke" | "Introspect" => Some(&["GetSecretValue"]),
-        "RotateKeys" => Some(&["DescribeSecret", "GetSecretValue", "PutSecretValue"]),
+        "Login" | "Refresh" => Some((&["GetSecretValue"], both)),
+        "Revoke" | "Introspect" => Some((&["GetSecretValue"], json!({"Ref": "RefreshKeySecret"}))),
+        "RotateKeys" => Some((&["DescribeSecret", "GetSecretValue", "PutSecretValue"], both)),
         _ => None,
     }
 }
@@ -243,18 +246,23 @@ fn private_keys_are_granted_to_those_who_link_the_vault_and_outlive_the_stack() 
     let template = parse(TEMPLATE);
     for function in FUNCTIONS {
         let name = function.resource;
-        let granted = references(&template["Resources"][name]["Properties"]).contains("KeySecret");
-        assert_eq!(granted, function.manifest.contains("auth-keys"), "{name}");
+        let referred = references(&template["Resources"][name]["Properties"]);
+        assert_eq!(referred.contains("RefreshKeySecret"), function.manifest.contains("auth-keys"), "{name}");
+        let signs = ["Login", "Refresh", "RotateKeys"].contains(&name);
+        assert_eq!(referred.contains("KeySecret"), signs, "{name}: nobody else may sign");
     }
-    for name in ["KeySecret", "Table"] {
+    for name in ["KeySecret", "RefreshKeySecret", "Table"] {
         let resource = &template["Resources"][name];
         assert_eq!(
             (&resource["DeletionPolicy"], &resource["UpdateReplacePolicy"]),
             (&json!("Retain"), &json!("Retain"))
         );
     }
-    let secret = &template["Resources"]["KeySecret"]["Properties"];
-    assert!(secret.get("SecretString").is_none() && secret.get("GenerateSecretString").is_none(), "no default secret");
+    for name in ["KeySecret", "RefreshKeySecret"] {
+        let secret = &template["Resources"][name]["Properties"];
+        let default = ["SecretString", "GenerateSecretString"].map(|name| secret.get(name));
+        assert_eq!(default, [None, None], "no default secret");
+    }
 }
 
 #[test]
@@ -399,7 +407,7 @@ pub(crate) fn sample(name: &str) -> Option<String> {
     match name {
         "ISSUER" => Some("https://issuer.example".to_owned()),
         "AUDIENCE" | "TABLE_NAME" => Some("name".to_owned()),
-        "KEY_SECRET" => Some("keys".to_owned()),
+        "KEY_SECRET" | "REFRESH_KEY_SECRET" => Some("keys".to_owned()),
         _ => None,
     }
 }

@@ -26,7 +26,7 @@ fn every_function_is_logged_for_a_while_and_traced() {
     assert_eq!(template["Resources"]["Api"]["Properties"]["TracingEnabled"], true);
 }
 
-/// Alarms reach the topic when they begin and when they end, and silence is none.
+/// Alarms reach the topic when they begin and when they end, and silence is none; but of what has to happen every day.
 #[test]
 fn alarms_are_told_to_the_topic() {
     let template = parse(TEMPLATE);
@@ -37,7 +37,8 @@ fn alarms_are_told_to_the_topic() {
     for (name, alarm) in alarms {
         let alarm = &alarm["Properties"];
         assert_eq!((&alarm["AlarmActions"], &alarm["OKActions"]), (&topic, &topic), "{name}");
-        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
+        let of_silence = if name == "KeysForgotten" { "breaching" } else { "notBreaching" };
+        assert_eq!(alarm["TreatMissingData"], of_silence, "{name}");
         // Of the authorizer, a 401 is one, as Lambda counts.
         let of_authorizer = json!([{"Name": "FunctionName", "Value": {"Ref": "Authorizer"}}]);
         assert!(alarm["MetricName"] != "Errors" || alarm["Dimensions"] != of_authorizer, "{name}");
@@ -80,10 +81,20 @@ fn what_is_watched_is_what_functions_count() {
 #[test]
 fn whatever_stops_the_turns_of_keys_raises_an_alarm() {
     let template = parse(TEMPLATE);
-    let alarm = &template["Resources"]["KeysNotKept"]["Properties"];
-    assert_eq!((&alarm["Namespace"], &alarm["MetricName"]), (&json!("AWS/Lambda"), &json!("Errors")));
-    assert_eq!(alarm["Dimensions"], json!([{"Name": "FunctionName", "Value": {"Ref": "RotateKeys"}}]));
-    assert_eq!((&alarm["Threshold"], &alarm["Statistic"]), (&json!(1), &json!("Sum")));
+    for (name, metric, comparison) in [
+        ("KeysNotKept", "Errors", "GreaterThanOrEqualToThreshold"),
+        ("KeysForgotten", "Invocations", "LessThanThreshold"),
+    ] {
+        let alarm = &template["Resources"][name]["Properties"];
+        assert_eq!((&alarm["Namespace"], &alarm["MetricName"]), (&json!("AWS/Lambda"), &json!(metric)));
+        assert_eq!(alarm["Dimensions"], json!([{"Name": "FunctionName", "Value": {"Ref": "RotateKeys"}}]), "{name}");
+        assert_eq!((&alarm["Threshold"], &alarm["Statistic"]), (&json!(1), &json!("Sum")), "{name}");
+        assert_eq!(alarm["ComparisonOperator"], comparison, "{name}");
+    }
+    // A run a day, and some time for it.
+    let silence = &template["Resources"]["KeysForgotten"]["Properties"];
+    let hours = silence["Period"].as_u64().unwrap() * silence["EvaluationPeriods"].as_u64().unwrap() / 3600;
+    assert!((25..=7 * 24).contains(&hours), "{hours}");
 }
 
 /// A name that SAM makes is one for all stacks of an account and a region, so that only one of them could be there.

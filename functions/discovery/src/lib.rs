@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::config::{ConfigError, Variables};
+use auth_core::key::KeyError;
 use auth_core::key_ring::{DOCUMENT_MAX_AGE, KeyRing};
 use auth_core::time::Clock;
 use auth_dynamodb::key_watch::{KeyWatch, NoKeys};
@@ -71,6 +72,9 @@ impl App {
     pub async fn bind(self, store: Store, clock: Arc<dyn Clock>) -> Self {
         let Source::Unbound { issuer } = self.source else { return self };
         let make = move |ring: KeyRing, now| {
+            if ring.keys().is_empty() {
+                return Err(KeyError::Set); // the first ones are yet to be made: an empty set would be kept for minutes
+            }
             let jwks = json!(ring.public_jwks(now));
             Ok(Documents { metadata: metadata(&issuer, &jwks), jwks })
         };

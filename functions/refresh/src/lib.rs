@@ -56,11 +56,15 @@ impl<T: Table> App<T> {
         let refresh_keys = self.config.keys.refresh_keys()?;
         let presented = refresh_keys.open(&asked.refresh_token)?; // forged ends here: no I/O yet
         let deadline = deadline(request, now);
-        let (outcome, user) = tokio::try_join!(self.rotate(&presented, now, deadline), self.user(&presented))?;
+        // Whatever becomes of the keys: a rotation that has begun is carried to its end, and a refusal is told.
+        let rotating = async { tokio::try_join!(self.rotate(&presented, now, deadline), self.user(&presented)) };
+        let (rotated, ready) = tokio::join!(rotating, self.config.keys.ready(now));
+        let (outcome, user) = rotated?;
         let (session, child) = granted(outcome)?;
         let user = user.ok_or(Refusal::UnknownUser)?;
         self.admit(&session, &user).await?;
         let scope = narrowed_scope(&asked, &session, &user)?;
+        ready?;
         let jti = TokenId::random(self.entropy.as_ref())?;
         let access = self.config.keys.mint(&self.config.issuer, &user, &session, &scope, jti, now).await?;
         let refresh_token = refresh_keys.seal(session.user_id, session.id, child.generation, &child.nonce);

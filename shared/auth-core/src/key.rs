@@ -298,8 +298,9 @@ impl JwtVerifier for VerifyingKey {
     }
 }
 
-/// The keys that access tokens are checked with: at least one, each `kid` once, public or shared but not both.
-#[derive(Debug)]
+/// The keys that access tokens are checked with: each `kid` once, public or shared but not both. A set that is read has at least
+/// one; by the default, which has none, no token is believed.
+#[derive(Debug, Default)]
 pub struct KeySet(Vec<VerifyingKey>);
 
 impl KeySet {

@@ -1,8 +1,10 @@
 //! The keys of access tokens in the order in which they sign: published, then signing, then checked only, then gone.
 //!
 //! What a key is at an instant follows from the ring and the instant alone, so every instance changes keys at the same moment
-//! although nobody tells it to. The next key is made when the present one begins to sign: by its turn everybody has known it for
-//! weeks, also if that turn comes early because the present key is killed.
+//! although nobody tells it to. The key after the next one is made a day before the next one's turn, so there always is one that
+//! everybody knows and that has not signed yet, also for a turn that comes early because the present key is killed.
+
+pub mod kill;
 
 use std::fmt;
 use std::time::Duration;
@@ -228,13 +230,23 @@ impl KeyRing {
         }
     }
 
-    /// What is published at `now`, and what tokens are checked with: next, active and retiring keys.
+    /// Next, active and retiring keys: what is good at `now`.
     pub fn jwks(&self, now: UnixTime) -> JwkSet {
         let is_good = |key: &&RingKey| !matches!(self.state(key, now), KeyState::Retired | KeyState::Killed);
         JwkSet { keys: self.keys.iter().filter(is_good).map(|key| key.jwk.clone()).collect() }
     }
 
-    /// The same, public members only.
+    /// What tokens are checked with at `now`. If all keys were killed, no token is believed.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError`]; [`KeyError::Set`] for a ring that has no keys yet.
+    pub fn key_set(&self, now: UnixTime) -> Result<KeySet, KeyError> {
+        let set = self.jwks(now);
+        if set.keys.is_empty() && !self.keys.is_empty() { Ok(KeySet::default()) } else { KeySet::from_jwks(&set) }
+    }
+
+    /// What is published at `now`: [`Self::jwks`], public members only.
     pub fn public_jwks(&self, now: UnixTime) -> JwkSet {
         publishable(self.jwks(now))
     }

@@ -13,6 +13,7 @@ use auth_core::time::UnixTime;
 
 use crate::error::StoreError;
 use crate::item::{self, Item, Key, RING, SK};
+use crate::journal::TransactionError;
 use crate::page::Cursor;
 use crate::store::Store;
 use crate::transaction::{self, is_refused};
@@ -80,7 +81,7 @@ impl Store {
     /// [`StoreError`]; [`StoreError::Corrupt`] for a shared key, which has no public half.
     pub async fn change_ring(&self, read: &KeyRing, changes: &[RingChange]) -> Result<RingChanged, StoreError> {
         let sent = self.ring_change(read, changes)?.send().await;
-        self.changed(sent.map(drop).err().as_ref())
+        changed(sent.map(drop).err().as_ref())
     }
 
     /// The same, and tells the journal in that transaction that a key was killed.
@@ -97,7 +98,7 @@ impl Store {
     ) -> Result<RingChanged, StoreError> {
         let sent = self.ring_change(read, changes)?;
         let sent = self.send_journalled(sent, &Revocation::key(kid), at).await?;
-        self.changed(sent.err().as_ref())
+        changed(sent.err().as_ref())
     }
 
     fn ring_change(
@@ -126,7 +127,12 @@ impl Store {
         Ok(match change {
             RingChange::Put(key) => {
                 let item = item::write(KIND, Key::signing_key(key.kid()), &KeyRecord::new(key)?)?;
-                let put = Put::builder().table_name(&self.table).set_item(Some(item)).build();
+                let put = Put::builder().table_name(&self.table).set_item(Some(item));
+                // Whatever is made of a killed key, it stays one.
+                let put = match key.killed_at {
+                    Some(_) => put.build(),
+                    None => put.condition_expression("attribute_not_exists(killed_at)").build(),
+                };
                 write.put(put.map_err(|_| StoreError::Corrupt("put"))?).build()
             }
             RingChange::Forget(kid) => {
@@ -136,15 +142,14 @@ impl Store {
             }
         })
     }
+}
 
-    #[expect(clippy::unused_self, reason = "the outcome of this store's transaction")]
-    fn changed(&self, error: Option<&crate::journal::TransactionError>) -> Result<RingChanged, StoreError> {
-        let Some(error) = error else { return Ok(RingChanged::Done) };
-        match transaction::reasons(error.as_service_error()) {
-            [version, ..] if is_refused(version) => Ok(RingChanged::Meanwhile),
-            _ => Err(StoreError::from_sdk("TransactWriteItems", error)),
-        }
+fn changed(error: Option<&TransactionError>) -> Result<RingChanged, StoreError> {
+    let Some(error) = error else { return Ok(RingChanged::Done) };
+    if transaction::reasons(error.as_service_error()).iter().any(is_refused) {
+        return Ok(RingChanged::Meanwhile);
     }
+    Err(StoreError::from_sdk("TransactWriteItems", error))
 }
 
 #[derive(Deserialize, Serialize)]

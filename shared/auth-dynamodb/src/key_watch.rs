@@ -41,6 +41,8 @@ struct Known<T> {
     filled: Option<Moment>,
     /// When the last fetch began, whatever became of it.
     asked: Option<Moment>,
+    /// When the last fetch began, if it failed.
+    failed: Option<Moment>,
     /// When a fetch was last begun for a key that nobody knew.
     looked_up: Option<Moment>,
 }
@@ -58,7 +60,7 @@ impl<T> KeyWatch<T> {
         soft: Duration,
         make: impl Fn(KeyRing, UnixTime) -> Result<T, KeyError> + Send + Sync + 'static,
     ) -> Self {
-        let known = RwLock::new(Known { made: None, filled: None, asked: None, looked_up: None });
+        let known = RwLock::new(Known { made: None, filled: None, asked: None, failed: None, looked_up: None });
         Self { store, clock, soft, make: Box::new(make), known, fetch: Mutex::new(None) }
     }
 
@@ -88,25 +90,33 @@ impl<T> KeyWatch<T> {
         }
     }
 
-    /// What is known, read again first if it is older than `soft`. If the table fails, what was known before.
+    /// What is known, read again first if it is older than `soft`. If the table fails, what was known before; if nothing was,
+    /// everybody asks.
     ///
     /// # Errors
     ///
     /// [`NoKeys`].
     pub async fn fresh(&self) -> Result<Arc<T>, NoKeys> {
         let waits = !self.is_fresh() && self.may_ask();
-        let made = if waits { self.fetched(|| self.is_fresh()).await } else { self.usable() };
-        made.ok_or(NoKeys)
+        if waits { self.fetched(|| self.is_fresh()).await.ok_or(NoKeys) } else { self.known().await }
     }
 
-    /// Reads again, because somebody names a key that is not known; but not for everybody who does.
-    pub async fn look_up(&self) -> Option<Arc<T>> {
-        if !self.may_look_up() {
-            return None;
+    /// Reads again, because somebody names a key that is not known; but not for everybody who does: `None` if somebody has just
+    /// looked.
+    ///
+    /// # Errors
+    ///
+    /// [`NoKeys`] if that failed, for this caller or for the one who has just looked: then nobody knows whether there is such a
+    /// key.
+    pub async fn look_up(&self) -> Result<Option<Arc<T>>, NoKeys> {
+        let looks = self.may_look_up();
+        if looks {
+            // One that is under way may have asked before the key was there.
+            *self.fetch.lock().await = None;
+            self.fetched(|| false).await;
         }
-        // One that is under way may have asked before the key was there.
-        *self.fetch.lock().await = None;
-        self.fetched(|| false).await
+        let has_failed = self.read(|known| known.failed.is_some());
+        if has_failed { Err(NoKeys) } else { Ok(self.usable().filter(|_| looks)) }
     }
 
     fn may_look_up(&self) -> bool {
@@ -122,7 +132,11 @@ impl<T> KeyWatch<T> {
     /// Waits for a fetch, unless somebody else has waited for the same, and gives what is usable then.
     async fn fetched(&self, satisfies: impl Fn() -> bool) -> Option<Arc<T>> {
         let mut fetch = self.fetch.lock().await;
-        if !satisfies() {
+        // One that was under way may have begun too long ago, or may fail: then another one, once.
+        for _ in 0..=usize::from(fetch.is_some()) {
+            if satisfies() {
+                break;
+            }
             let under_way = fetch.get_or_insert_with(|| self.begin());
             let read = under_way.read.as_mut().await;
             self.finish(under_way.began, read);
@@ -168,8 +182,12 @@ impl<T> KeyWatch<T> {
             Ok(made) => self.change(|known| {
                 known.made = Some(Arc::new(made));
                 known.filled = Some(began);
+                known.failed = None;
             }),
-            Err(error) => tracing::warn!(event = "keys_unreadable", error),
+            Err(error) => {
+                tracing::warn!(event = "keys_unreadable", error);
+                self.change(|known| known.failed = Some(began));
+            }
         }
     }
 

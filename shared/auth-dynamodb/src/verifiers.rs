@@ -7,7 +7,6 @@ use auth_core::claims::AccessClaims;
 use auth_core::config::{ConfigError, Variables};
 use auth_core::jwt::one_time::{OneTimeClaims, Purpose};
 use auth_core::jwt::{Rejection, Verifier};
-use auth_core::key::KeySet;
 use auth_core::key_ring::KeyRing;
 use auth_core::time::{Clock, UnixTime};
 
@@ -56,10 +55,7 @@ impl Verifiers {
     #[must_use]
     pub fn bind(self, store: &Store, clock: &Arc<dyn Clock>, soft: Duration) -> Self {
         let Self::Unbound { issuer, audience } = self else { return self };
-        let make = move |ring: KeyRing, now| {
-            let keys = KeySet::from_jwks(&ring.jwks(now))?;
-            Ok(Verifier::new(issuer.clone(), audience.clone(), keys))
-        };
+        let make = move |ring: KeyRing, now| Ok(Verifier::new(issuer.clone(), audience.clone(), ring.key_set(now)?));
         Self::Table(Box::new(KeyWatch::new(store.clone(), Arc::clone(clock), soft, make)))
     }
 
@@ -82,7 +78,7 @@ impl Verifiers {
     ///
     /// # Errors
     ///
-    /// [`NoKeys`].
+    /// [`NoKeys`], also if a key that is not known could not be looked up.
     pub async fn verify(&self, token: &str, now: UnixTime) -> Result<Result<AccessClaims, Rejection>, NoKeys> {
         self.believe(|verifier| verifier.verify(token, now)).await
     }
@@ -98,23 +94,25 @@ impl Verifiers {
         };
         let believed = verify(&*watch.known().await?);
         if believed.as_ref().err() == Some(&Rejection::UnknownKey)
-            && let Some(newer) = watch.look_up().await
+            && let Some(newer) = watch.look_up().await?
         {
             return Ok(verify(&newer));
         }
         Ok(believed)
     }
 
-    /// The same by keys that are at most [`SOFT`] old, if the table answers: for whoever does not read the journal.
+    /// The same by keys that are at most [`SOFT`] old, if the table answers: for whoever does not read the journal. What is forged
+    /// is found out by the keys that are known, and costs no call.
     ///
     /// # Errors
     ///
     /// [`NoKeys`].
     pub async fn verify_fresh(&self, token: &str, now: UnixTime) -> Result<Result<AccessClaims, Rejection>, NoKeys> {
-        if let Self::Table(watch) = self {
-            watch.fresh().await?;
+        let believed = self.verify(token, now).await?;
+        match self {
+            Self::Table(watch) if believed.is_ok() => Ok(watch.fresh().await?.verify(token, now)),
+            _ => Ok(believed),
         }
-        self.verify(token, now).await
     }
 
     /// Believes a one-time token for this purpose, likewise. [`Store::use_up`] says whether it was used.

@@ -26,8 +26,7 @@ impl FileVault {
 
     pub(crate) fn read(&self) -> Result<Held, VaultError> {
         let text = self.text()?;
-        // The text itself is its version: it is compared under the lock, and never shown.
-        Ok(Held { material: Material::parse(&text)?, version: Version(text.to_string()) })
+        Ok(Held { material: Material::parse(&text)?, version: Version::of(&text) })
     }
 
     fn text(&self) -> Result<Zeroizing<String>, VaultError> {
@@ -53,7 +52,7 @@ impl FileVault {
         let lock = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
         let mut file = lock.map_err(|error| unavailable("write of FILE.new", &error))?;
         let written = self.text().and_then(|now| {
-            if *now != read.0 {
+            if Version::of(&now) != *read {
                 return Ok(Written::Meanwhile);
             }
             let done = file.write_all(json.as_bytes()).and_then(|()| fs::rename(&beside, &self.path));
@@ -74,6 +73,10 @@ fn unavailable(operation: &'static str, error: &io::Error) -> VaultError {
 mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt as _;
+
+    use auth_core::entropy::OsEntropy;
+    use auth_core::generate;
+    use auth_core::time::UnixTime;
 
     use super::*;
 
@@ -96,6 +99,20 @@ mod tests {
             fs::set_permissions(&vault.path, Permissions::from_mode(mode)).unwrap();
             assert_eq!(vault.read().err(), Some(VaultError::Open), "{mode:o}");
         }
+        fs::remove_file(&vault.path).unwrap();
+    }
+
+    #[test]
+    fn what_was_read_shows_no_key() {
+        let vault = vault("file-vault-shown");
+        let text = generate::signing_key("ES256", &OsEntropy).unwrap();
+        let refresh_keys = generate::refresh_keys(&OsEntropy).unwrap();
+        let (material, _) = Material::default().with_signing_key("ES256", text.clone(), UnixTime::default()).unwrap();
+        let json = material.with_refresh_keys(refresh_keys.clone()).json().unwrap();
+        assert_eq!(vault.write(&vault.read().unwrap().version, &json), Ok(Written::Done));
+        let shown = format!("{:?}", vault.read().unwrap());
+        let secrets = text.lines().filter(|line| !line.starts_with('-')).chain([&refresh_keys[2..]]);
+        assert_eq!(secrets.filter(|secret| shown.contains(secret)).count(), 0, "{shown}");
         fs::remove_file(&vault.path).unwrap();
     }
 }

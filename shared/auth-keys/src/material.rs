@@ -6,7 +6,7 @@ use std::fmt;
 use auth_core::config::Variables;
 use auth_core::jwt::Signer;
 use auth_core::key::SigningKey;
-use auth_core::key_ring::{KeyRing, RingKey};
+use auth_core::key_ring::KeyRing;
 use auth_core::refresh_token::RefreshKeys;
 use auth_core::time::UnixTime;
 use serde::{Deserialize, Serialize};
@@ -86,9 +86,13 @@ impl Material {
     ///
     /// [`MaterialError::NoSigningKey`], also when it is the private half of another key.
     pub fn signer(&self, kid: &str) -> Result<Signer, MaterialError> {
-        let private = self.signing_keys.get(kid);
-        let key = private.and_then(Private::parse).filter(|key| key.kid() == kid);
+        let key = self.signing_keys.get(kid).and_then(|private| private.named(kid));
         key.map(Signer::new).ok_or_else(|| MaterialError::NoSigningKey(kid.to_owned()))
+    }
+
+    /// All that signs.
+    pub fn signers(&self) -> impl Iterator<Item = Signer> {
+        self.signing_keys.iter().filter_map(|(kid, private)| private.named(kid)).map(Signer::new)
     }
 
     /// Whether there are keys of refresh tokens, good or bad.
@@ -134,14 +138,26 @@ impl Material {
 
     /// A key that somebody made since `earliest` and has not listed: of a run that was cut off, or that is under way.
     pub fn unlisted(&self, ring: &KeyRing, algorithm: &str, earliest: UnixTime) -> Option<SigningKey> {
-        let listed = |kid: &str| ring.keys().iter().map(RingKey::kid).any(|listed| listed == kid);
+        let listed = |kid: &str| ring.find(kid).is_some();
         let fits = |private: &Private| private.algorithm == algorithm && private.made_at >= earliest.millis();
         let mut found = self.signing_keys.iter().filter(|(kid, private)| !listed(kid) && fits(private));
-        found.find_map(|(kid, private)| private.parse().filter(|key| key.kid() == kid))
+        found.find_map(|(kid, private)| private.named(kid))
+    }
+
+    /// The same without the keys that somebody made before `earliest` and has not listed: runs that were cut off have left them.
+    #[must_use]
+    pub fn without_orphans(mut self, ring: &KeyRing, earliest: UnixTime) -> Self {
+        self.signing_keys.retain(|kid, private| ring.find(kid).is_some() || private.made_at >= earliest.millis());
+        self
     }
 }
 
 impl Private {
+    /// The key, if it is the one of that name.
+    fn named(&self, kid: &str) -> Option<SigningKey> {
+        self.parse().filter(|key| key.kid() == kid)
+    }
+
     fn parse(&self) -> Option<SigningKey> {
         let look_up = |name: &str| match name {
             "SIGNING_ALGORITHM" => Some(self.algorithm.clone()),
@@ -162,7 +178,7 @@ impl fmt::Debug for Material {
 mod tests {
     use auth_core::entropy::OsEntropy;
     use auth_core::generate;
-    use auth_core::key_ring::Custody;
+    use auth_core::key_ring::{Custody, RingKey};
 
     use super::*;
 
@@ -218,6 +234,10 @@ mod tests {
         assert!(found(&empty, "ES256", NOW));
         assert!(!found(&empty, "EdDSA", NOW), "of another algorithm");
         assert!(!found(&empty, "ES256", UnixTime::from_seconds(NOW.seconds() + 1)), "too old");
-        assert!(!found(&KeyRing::new(1, vec![listed]), "ES256", NOW), "listed");
+        let ring = KeyRing::new(1, vec![listed]);
+        assert!(!found(&ring, "ES256", NOW), "listed");
+        let stays = |ring: &KeyRing, earliest| material.clone().without_orphans(ring, earliest).holds(key.kid());
+        let later = UnixTime::from_seconds(NOW.seconds() + 1);
+        assert_eq!((stays(&empty, NOW), stays(&ring, later), stays(&empty, later)), (true, true, false));
     }
 }

@@ -11,22 +11,29 @@ use auth_core::id::TokenId;
 use auth_core::issuer::{AccessToken, Issuer};
 use auth_core::jwt::one_time::Purpose;
 use auth_core::jwt::{MintError, Signer};
-use auth_core::key_ring::{KeyRing, RING_MAX_AGE, RingKey};
+use auth_core::key_ring::{KeyRing, RING_MAX_AGE};
 use auth_core::refresh_token::RefreshKeys;
 use auth_core::scope::Scope;
 use auth_core::session::Session;
 use auth_core::time::{Clock, Moment, UnixTime};
 use auth_core::user::User;
 use auth_dynamodb::key_watch::{KeyWatch, NoKeys, RETRY};
-use auth_dynamodb::store::Store;
+use auth_dynamodb::store::{CALL_TIMEOUT, Store};
 use tokio::sync::Mutex;
 
-use crate::place::Place;
+use crate::material::{Material, MaterialError};
+use crate::place::{KeyKind, Place};
 use crate::refresh::HeldRefreshKeys;
 use crate::vault::{Vault, VaultError};
 
 /// So old may a copy of the ring be that is signed by, if the table answers: so soon does a killed key sign no more.
 const SOFT: Duration = Duration::from_secs(15);
+
+/// How long a request waits for the vault. At its start, a function waits for as long as the vault's own calls take.
+const VAULT_TIMEOUT: Duration = Duration::from_millis(1500);
+
+/// How long [`MintingKeys::ready`] takes at most: a call of the table, and one of the vault.
+pub const READY_TIMEOUT: Duration = CALL_TIMEOUT.saturating_add(VAULT_TIMEOUT);
 
 /// The keys of a function that mints.
 #[derive(Debug)]
@@ -61,37 +68,26 @@ impl MintFault {
 }
 
 impl MintingKeys {
-    /// `SIGNING_KEY` and `REFRESH_KEYS`, or `KEY_SECRET` or `KEY_FILE`.
+    /// `SIGNING_KEY` and `REFRESH_KEYS`, or `KEY_SECRET` and `REFRESH_KEY_SECRET`, or `KEY_FILE`.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] naming the variables.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         let refresh = HeldRefreshKeys::from_variables(variables)?;
-        let signing = match &refresh {
-            HeldRefreshKeys::Ready(_) => Signing::Fixed(Box::new(Signer::new(variables.signing_key()?))),
-            HeldRefreshKeys::Unread(place) => Signing::Unbound(place.clone()),
-        };
-        if matches!(signing, Signing::Unbound(_)) && variables.optional("SIGNING_KEY").is_some() {
-            return Err(ConfigError::Contradiction("SIGNING_KEY is in the secret: set one of them".to_owned()));
-        }
-        Ok(Self { refresh, signing })
+        Ok(Self { refresh, signing: Signing::from_variables(variables)? })
     }
 
-    /// The same, with the turns of this table, if the keys are not fixed. The vault is read; the table, if it answers.
+    /// The same, with the turns of this table, if the keys are not fixed. The vaults are read; the table, if it answers.
     ///
     /// # Errors
     ///
     /// [`ConfigError::Unusable`] naming the variable.
     pub async fn bind(self, store: &Store, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        let Signing::Unbound(place) = self.signing else { return Ok(self) };
-        let turns = Turns::new(Vault::at(&place).await, store, clock);
-        let held = turns.vault.read().await.map_err(|error| place.unusable(error))?;
-        let refresh = held.material.refresh_keys().map_err(|error| place.unusable(error))?;
-        // Who cannot read the table now tries again with the first token.
-        let _ = turns.signer(clock.now()).await;
-        let refresh = HeldRefreshKeys::Ready(Box::new(refresh));
-        Ok(Self { refresh, signing: Signing::Turns(Box::new(turns)) })
+        // Boxed: two futures of the SDK side by side are some twenty kilobytes.
+        let signing = Box::pin(self.signing.bind(store, clock));
+        let (refresh, signing) = tokio::try_join!(self.refresh.read(), signing)?;
+        Ok(Self { refresh, signing })
     }
 
     /// What makes and recognises refresh tokens.
@@ -101,6 +97,20 @@ impl MintingKeys {
     /// [`NoKeys`] before [`Self::bind`].
     pub fn refresh_keys(&self) -> Result<&RefreshKeys, NoKeys> {
         self.refresh.keys()
+    }
+
+    /// Brings the keys up to date, within [`READY_TIMEOUT`]: to be called beside other calls of a request, so that
+    /// [`Self::mint`] makes none.
+    ///
+    /// # Errors
+    ///
+    /// [`NoKeys`]: nothing signs at this moment.
+    pub async fn ready(&self, now: UnixTime) -> Result<(), NoKeys> {
+        match &self.signing {
+            Signing::Fixed(_) => Ok(()),
+            Signing::Unbound(_) => Err(NoKeys),
+            Signing::Turns(turns) => turns.signer(now).await.map(drop),
+        }
     }
 
     /// Mints an access token with the key whose turn it is.
@@ -175,6 +185,27 @@ impl MintingKeys {
     }
 }
 
+impl Signing {
+    fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
+        if !Place::is_named(KeyKind::Signing, variables) {
+            return Ok(Self::Fixed(Box::new(Signer::new(variables.signing_key()?))));
+        }
+        if variables.optional("SIGNING_KEY").is_some() {
+            return Err(ConfigError::Contradiction("SIGNING_KEY is in the secret: set one of them".to_owned()));
+        }
+        Place::from_variables(KeyKind::Signing, variables).map(Self::Unbound)
+    }
+
+    async fn bind(self, store: &Store, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        let Self::Unbound(place) = self else { return Ok(self) };
+        let turns = Turns::new(Vault::at(&place).await, store, clock);
+        // Who cannot read the table now tries again with the first token.
+        let (held, _) = tokio::join!(turns.vault.read(), turns.ring.fresh());
+        turns.hold(&held.map_err(|error| place.unusable(error))?.material);
+        Ok(Self::Turns(Box::new(turns)))
+    }
+}
+
 /// Keys that take turns.
 struct Turns {
     ring: KeyWatch<KeyRing>,
@@ -217,27 +248,43 @@ impl Turns {
             return;
         }
         *asked = Some(moment);
-        if let Err(error) = self.fetch(wanted.into_iter().flatten().map(RingKey::kid)).await {
-            tracing::warn!(event = "private_keys_unreadable", %error);
+        let held = tokio::time::timeout(VAULT_TIMEOUT, self.vault.read()).await;
+        let late = VaultError::Unavailable { operation: "read", reason: "timed out".to_owned() };
+        match held.unwrap_or(Err(late)) {
+            Ok(held) => self.hold(&held.material),
+            Err(error) => return tracing::warn!(event = "private_keys_unreadable", %error),
+        }
+        for key in wanted.into_iter().flatten().filter(|key| self.held(key.kid()).is_none()) {
+            let error = MaterialError::NoSigningKey(key.kid().to_owned());
+            tracing::error!(event = "private_key_missing", %error);
         }
     }
 
-    async fn fetch<'a>(&self, kids: impl Iterator<Item = &'a str>) -> Result<(), VaultError> {
-        let material = self.vault.read().await?.material;
-        let mut signers = BTreeMap::new();
-        for kid in kids {
-            match material.signer(kid) {
-                Ok(signer) => drop(signers.insert(kid.to_owned(), Arc::new(signer))),
-                Err(error) => tracing::error!(event = "private_key_missing", %error),
-            }
-        }
+    /// Keeps all that signs in memory, whether its turn is near or not.
+    fn hold(&self, material: &Material) {
+        let signers = material.signers().map(|signer| (signer.key().kid().to_owned(), Arc::new(signer)));
         self.held.write().unwrap_or_else(PoisonError::into_inner).extend(signers);
-        Ok(())
     }
 }
 
 impl fmt::Debug for Turns {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Turns").field("vault", &self.vault).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auth_core::policy::REQUEST_LIFE;
+
+    use super::*;
+
+    /// By the calls of `refresh` and `login` that come one after the other.
+    #[test]
+    fn a_request_that_brings_the_keys_up_to_date_ends_within_its_life() {
+        let ready = |beside: u32| READY_TIMEOUT.max(CALL_TIMEOUT * beside);
+        let refresh = ready(3) + CALL_TIMEOUT; // three writes of a rotation; a session that is looked at once more
+        let login = ready(2) + CALL_TIMEOUT * 3; // two counts; the user, the session, room for it
+        assert!(refresh.max(login) <= REQUEST_LIFE, "{refresh:?}, {login:?}");
     }
 }

@@ -4,7 +4,7 @@ use auth_core::config::{ConfigError, Variables};
 use auth_core::refresh_token::RefreshKeys;
 use auth_dynamodb::key_watch::NoKeys;
 
-use crate::place::Place;
+use crate::place::{KeyKind, Place};
 use crate::vault::Vault;
 
 /// What makes and recognises refresh tokens.
@@ -17,17 +17,19 @@ pub enum HeldRefreshKeys {
 }
 
 impl HeldRefreshKeys {
-    /// `REFRESH_KEYS`; without it, they are where `KEY_SECRET` or `KEY_FILE` says.
+    /// `REFRESH_KEYS`; without it, they are where `REFRESH_KEY_SECRET` or `KEY_FILE` says.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] naming the variable.
     pub fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
-        match Place::is_named(variables) {
-            false => variables.refresh_keys().map(|keys| Self::Ready(Box::new(keys))),
-            true if variables.optional("REFRESH_KEYS").is_none() => Place::from_variables(variables).map(Self::Unread),
-            true => Err(ConfigError::Contradiction("REFRESH_KEYS are in the secret: set one of them".to_owned())),
+        if !Place::is_named(KeyKind::Refresh, variables) {
+            return variables.refresh_keys().map(|keys| Self::Ready(Box::new(keys)));
         }
+        if variables.optional("REFRESH_KEYS").is_some() {
+            return Err(ConfigError::Contradiction("REFRESH_KEYS are in the secret: set one of them".to_owned()));
+        }
+        Place::from_variables(KeyKind::Refresh, variables).map(Self::Unread)
     }
 
     /// The same, read.

@@ -3,11 +3,9 @@
 //! A version of the secret is written under a name that follows from the version before it. Secrets Manager refuses another
 //! text under a name that is taken, so of two writers who have read the same version one is told to read again.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use aws_config::timeout::TimeoutConfig;
-use aws_lc_rs::digest::{SHA256, digest};
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Builder};
@@ -77,20 +75,22 @@ impl SecretVault {
         match put.client_request_token(name_after(read)).secret_string(json).send().await {
             Ok(_) => Ok(Written::Done),
             Err(error) if error.as_service_error().is_some_and(PutSecretValueError::is_resource_exists_exception) => {
-                Ok(Written::Meanwhile)
+                self.overtaken(read).await
             }
             Err(error) => Err(unavailable("PutSecretValue", &error)),
         }
     }
+
+    /// The version after the one that was read is there: somebody else was faster, or has gone back behind it.
+    async fn overtaken(&self, read: &Version) -> Result<Written, VaultError> {
+        let current = self.read().await?.version;
+        if current == *read { Err(VaultError::MovedBack) } else { Ok(Written::Meanwhile) }
+    }
 }
 
-/// The name of the version after this one: 64 hexadecimal digits.
-fn name_after(Version(version): &Version) -> String {
-    let digest = digest(&SHA256, version.as_bytes());
-    digest.as_ref().iter().fold(String::with_capacity(64), |mut name, byte| {
-        let _ = write!(name, "{byte:02x}"); // a text takes all that is written
-        name
-    })
+/// The name of the version after this one.
+fn name_after(version: &Version) -> String {
+    Version::of(&version.0).0
 }
 
 /// What is known of the cause. It quotes no message, which may hold what was sent.

@@ -1,5 +1,9 @@
 //! What holds private keys and can be read and changed as a whole.
 
+use std::fmt::Write as _;
+
+use aws_lc_rs::digest::{SHA256, digest};
+
 use crate::file::FileVault;
 use crate::material::{Material, MaterialError};
 use crate::place::Place;
@@ -23,9 +27,20 @@ pub struct Held {
     pub(crate) version: Version,
 }
 
-/// A state of what is kept.
+/// A state of what is kept. It says nothing of the keys.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Version(pub(crate) String);
+
+impl Version {
+    /// The version that follows from a text: 64 hexadecimal digits.
+    pub(crate) fn of(text: &str) -> Self {
+        let digest = digest(&SHA256, text.as_bytes());
+        Self(digest.as_ref().iter().fold(String::with_capacity(64), |mut name, byte| {
+            let _ = write!(name, "{byte:02x}"); // a text takes all that is written
+            name
+        }))
+    }
+}
 
 /// What became of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +65,12 @@ pub enum VaultError {
     /// Others than the owner may read the file.
     #[error("others than its owner may read it: chmod 600")]
     Open,
+    /// An older version of the secret was made the current one again: what comes after it is taken.
+    #[error(
+        "its label AWSCURRENT was moved back to an older version, after which nothing can be written: put the text of that version \
+         as a new version"
+    )]
+    MovedBack,
     /// What is there is not ours.
     #[error(transparent)]
     Material(#[from] MaterialError),
@@ -61,7 +82,7 @@ impl Vault {
     pub async fn at(place: &Place) -> Self {
         match place {
             Place::File(path) => Self::File(FileVault::new(path.clone())),
-            Place::Secret(name) => Self::Secret(SecretVault::from_environment(name.clone()).await),
+            Place::Secret(_, name) => Self::Secret(SecretVault::from_environment(name.clone()).await),
         }
     }
 

@@ -37,11 +37,12 @@ let the functions sign with another key first. /logout and /oauth/revoke know ke
 it, too.";
 
 const AFTER_ROTATE: &str = "\
-KEY_SECRET names the secret that holds the private keys (the template's output KeySecretArn), or KEY_FILE a file.
-SIGNING_ALGORITHM and ROTATION_DAYS are as rotate-keys has them; without them, new keys are like the newest one, for 90 days.";
+KEY_SECRET names the secret that holds the private keys (the template's output KeySecretArn), or KEY_FILE a file. Set
+SIGNING_ALGORITHM and ROTATION_DAYS to what rotate-keys has: without them, keys are like the newest one, for 90 days. After a
+deployment with another algorithm, invoke rotate-keys first, or the next key may still be one of the old algorithm; the answer names it.";
 
 const AFTER_KILL: &str = "\
-KEY_SECRET or KEY_FILE as for `keys rotate`. Functions sign with the next key within 15 seconds; authorizers refuse the one that
+KEY_SECRET or KEY_FILE, SIGNING_ALGORITHM and ROTATION_DAYS as for `keys rotate`. Functions sign with the next key within 15 seconds; authorizers refuse the one that
 was killed within MAX_STALENESS_SECONDS, and clients refresh: no session ends. Verifiers of others go on with the JWK Set that
 they keep, some for two hours.";
 
@@ -267,7 +268,7 @@ pub struct Revoke {
     #[arg(long, value_name = "ID", value_parser = claim)]
     pub client: Option<String>,
     /// All access tokens under a signing key, by its `kid`
-    #[arg(long, value_name = "KID", value_parser = claim)]
+    #[arg(long, value_name = "KID", value_parser = claim, allow_hyphen_values = true)]
     pub key: Option<String>,
     /// All sessions and tokens of all users, and every sign-in under way; it reads the whole table
     #[arg(long)]
@@ -308,7 +309,7 @@ pub enum Keys {
     #[command(after_help = AFTER_KILL)]
     Kill {
         /// The key
-        #[arg(value_parser = claim)]
+        #[arg(value_parser = claim, allow_hyphen_values = true)]
         kid: String,
     },
 }

@@ -4,8 +4,9 @@ use std::io::Write;
 
 use auth_core::config::Variables;
 use auth_core::entropy::OsEntropy;
+use auth_core::key_ring::kill::Successor;
 use auth_core::key_ring::{Custody, KeyRing, RingKey};
-use auth_core::time::UnixTime;
+use auth_core::time::{SystemClock, UnixTime};
 use auth_keys::keeper::Keeper;
 use serde::Serialize;
 use serde_json::json;
@@ -32,8 +33,16 @@ pub(crate) async fn rotate(mut context: Context<impl Write>, variables: &Variabl
     } else {
         keeper.rotate(&OsEntropy, now).await?
     };
-    let sentence = format!("key {kid} signs from {} on", rfc3339(signs_from));
-    context.output.done(&sentence, &json!({"kid": kid, "signs_from": rfc3339(signs_from)}))
+    let algorithm = algorithm(&keeper.ring().await?, &kid);
+    let sentence = format!("key {kid} ({algorithm}) signs from {} on", rfc3339(signs_from));
+    context.output.done(&sentence, &json!({"kid": kid, "alg": algorithm, "signs_from": rfc3339(signs_from)}))?;
+    // What is done is told by now, whatever becomes of the next key.
+    keeper.keep(&OsEntropy, now).await?;
+    Ok(())
+}
+
+fn algorithm(ring: &KeyRing, kid: &str) -> String {
+    ring.find(kid).map(|key| format!("{:?}", key.algorithm())).unwrap_or_default()
 }
 
 pub(crate) async fn kill(
@@ -45,19 +54,34 @@ pub(crate) async fn kill(
     ring.find(kid).ok_or_else(|| Failure::UnknownKey(kid.to_owned()))?;
     let keeper = keeper(&context, &ring, variables).await?;
     context.confirm(&format!("Kill the key \"{kid}\", and all access tokens under it?"))?;
-    let now = now();
-    let killed = keeper.kill(kid, &OsEntropy, now).await?;
-    keeper.keep(&OsEntropy, now).await?;
-    let sentence = match (&killed.successor, killed.is_new) {
-        (None, _) => format!("key {kid} is killed; another one signs"),
-        (Some(next), false) => format!("key {kid} is killed, and {next} signs from now on"),
-        (Some(next), true) => format!(
-            "key {kid} is killed, and {next} signs from now on; it is new, so verifiers of others may refuse its tokens until they \
-             have fetched it"
-        ),
+    let successor = keeper.kill(kid, &OsEntropy, &SystemClock).await?;
+    let (next, is_new) = match &successor {
+        Successor::Key { kid, is_new } => (Some(kid), *is_new),
+        Successor::Unchanged | Successor::Nobody => (None, false),
     };
-    let json = json!({"killed": kid, "successor": killed.successor, "is_new": killed.is_new});
-    context.output.done(&sentence, &json)
+    let signs = successor != Successor::Nobody;
+    let json = json!({"killed": kid, "successor": next, "is_new": is_new, "signs": signs});
+    context.output.done(&told(kid, &successor), &json)?;
+    if signs {
+        // What is done is told by now, whatever becomes of the next key.
+        keeper.keep(&OsEntropy, now()).await?;
+    }
+    Ok(())
+}
+
+fn told(kid: &str, successor: &Successor) -> String {
+    let rest = match successor {
+        Successor::Unchanged => "another one signs".to_owned(),
+        Successor::Key { kid, is_new: false } => format!("{kid} signs from now on"),
+        Successor::Key { kid, is_new: true } => format!(
+            "{kid} signs from now on; it is new, so verifiers of others may refuse its tokens until they have fetched it"
+        ),
+        Successor::Nobody => {
+            "none signs: no key of this table is where KEY_SECRET or KEY_FILE says, so none was made there; invoke rotate-keys"
+                .to_owned()
+        }
+    };
+    format!("key {kid} is killed; {rest}")
 }
 
 /// A keeper for new keys as the newest is, unless the environment says otherwise.
@@ -70,7 +94,7 @@ async fn keeper<W>(context: &Context<W>, ring: &KeyRing, variables: &Variables<'
         "KEY_FILE" => variables.optional("KEY_FILE"),
         _ => None,
     };
-    Keeper::from_variables(&Variables::new(&look_up), context.store.clone()).await.map_err(Failure::Keys)
+    Keeper::of_signing_keys(&Variables::new(&look_up), context.store.clone()).await.map_err(Failure::Keys)
 }
 
 #[derive(Serialize)]

@@ -22,7 +22,7 @@ use auth_dynamodb::table::LOCAL_NAME;
 use auth_dynamodb::user::Creation;
 use auth_http::browser::Browsers;
 use auth_keys::keeper::{KeepError, Keeper};
-use auth_keys::place::Place;
+use auth_keys::place::{KeyKind, Place};
 use auth_password::hasher::{Hasher, Parameters};
 use auth_password::password::{MIN_LENGTH, Password};
 use authorizer::config::KEYS_SOFT;
@@ -185,7 +185,7 @@ impl Stack {
         let (dynamodb, store) = connect(&options, variables.table_name()?).await?;
         let store = store.with_journal(variables.journal_policy()?);
         store.create_table().await?;
-        if Place::is_named(&variables) {
+        if Place::is_named(KeyKind::Signing, &variables) {
             // The daily run of rotate-keys.
             Keeper::from_variables(&variables, store.clone()).await?.keep(entropy.as_ref(), clock.now()).await?;
         }
@@ -229,7 +229,7 @@ fn variables(options: &Options, url: &str, secrets: &Secrets) -> Result<HashMap<
         ("AUDIENCE", given("AUDIENCE", "local-api")),
         ("ROUTE_POLICY", given("ROUTE_POLICY", ROUTE_POLICY)),
     ]);
-    if Place::is_named(&Variables::new(&options.variables)) {
+    if Place::is_named(KeyKind::Signing, &Variables::new(&options.variables)) {
         return Ok(variables); // all keys are there, and in the table
     }
     let signing_key = given("SIGNING_KEY", &secrets.signing_key);

@@ -3,6 +3,7 @@ use crate::entropy::OsEntropy;
 use crate::generate;
 use crate::journal::LONGEST_KEEP;
 use crate::key::SigningKey;
+use crate::key_ring::kill::Successor;
 
 mod turns;
 
@@ -72,6 +73,51 @@ fn after_a_kill_the_next_turn_has_come() {
     // Who was superseded once does not sign again, or its last tokens would outlive it.
     let ring = KeyRing::new(1, vec![key(NOW), killed(turn, now)]);
     assert_eq!((states(&ring, now), ring.signer(now)), (vec!["retiring", "killed"], None));
+}
+
+#[test]
+fn a_kill_lets_the_next_key_sign() {
+    let now = NOW + DAY;
+    let [signer, next, spare] = [key(NOW), key(NOW + MONTH), RingKey { made_at: now, ..key(now) }];
+    let [retiring, young] = [key(NOW.before(MONTH)), RingKey { made_at: now.before(SECOND), ..next.clone() }];
+    let after = |key: &RingKey, is_new| Successor::Key { kid: key.kid().to_owned(), is_new };
+    let cases = [
+        ("the signer", &signer, vec![&signer, &next], None, after(&next, false)),
+        ("the signer, before the next one is known", &signer, vec![&signer, &young], None, after(&young, true)),
+        ("the signer, without a next one", &signer, vec![&signer], None, Successor::Nobody),
+        ("the signer, for one that was made", &signer, vec![&signer], Some(&spare), after(&spare, true)),
+        ("the next one", &next, vec![&signer, &next], None, Successor::Unchanged),
+        ("a retiring one", &retiring, vec![&retiring, &signer], None, Successor::Unchanged),
+    ];
+    for (name, victim, keys, spare, expected) in cases {
+        let ring = KeyRing::new(1, keys.into_iter().cloned().collect());
+        let kill = ring.kill(victim, spare.cloned(), now);
+        assert_eq!(kill.successor, expected, "{name}");
+        let lacks = ring.lacks_successor(victim.kid(), now);
+        assert_eq!(lacks, spare.is_some() || expected == Successor::Nobody, "{name}");
+        let changed = |key: &RingKey| kill.changed.iter().find(|changed| changed.kid() == key.kid()).cloned();
+        let others = ring.keys().iter().map(|key| changed(key).unwrap_or_else(|| key.clone()));
+        let new = spare.and_then(changed);
+        let ring = KeyRing::new(2, others.chain(new).collect());
+        assert_eq!(changed(victim).unwrap().killed_at, Some(now), "{name}");
+        let signs = ring.signer(now).map(|key| key.kid().to_owned());
+        match expected {
+            Successor::Unchanged => assert_eq!(signs.as_deref(), Some(signer.kid()), "{name}"),
+            Successor::Key { kid, .. } => assert_eq!(signs, Some(kid), "{name}"),
+            Successor::Nobody => assert_eq!(signs, None, "{name}"),
+        }
+    }
+    let dead = killed(NOW, NOW);
+    let again = KeyRing::new(1, vec![dead.clone()]).kill(&dead, None, now);
+    assert_eq!(again.changed, [dead], "killed once and for all");
+}
+
+#[test]
+fn without_keys_nothing_is_checked_and_without_living_ones_nothing_is_believed() {
+    assert_eq!(KeyRing::default().key_set(NOW).err(), Some(KeyError::Set));
+    let count = |ring: &KeyRing| ring.key_set(NOW).map(|keys| keys.into_keys().count());
+    assert_eq!(count(&KeyRing::new(1, vec![killed(NOW, NOW)])), Ok(0));
+    assert_eq!(count(&KeyRing::new(1, vec![key(NOW), key(NOW + MONTH)])), Ok(2));
 }
 
 #[test]

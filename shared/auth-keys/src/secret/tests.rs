@@ -23,7 +23,7 @@ enum Manner {
 
 struct Server {
     manner: Manner,
-    /// The versions that there are, the last of them current.
+    /// The versions that there are, the current one last.
     versions: Mutex<Vec<(String, String)>>,
 }
 
@@ -89,10 +89,14 @@ async fn serve(server: Arc<Server>, mut stream: TcpStream) {
 }
 
 async fn vault(manner: Manner, first: Option<&str>) -> SecretVault {
+    let versions = first.map(|text| ("first".to_owned(), text.to_owned())).into_iter().collect();
+    vault_of(&Arc::new(Server { manner, versions: Mutex::new(versions) })).await
+}
+
+async fn vault_of(server: &Arc<Server>) -> SecretVault {
+    let server = Arc::clone(server);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    let versions = first.map(|text| ("first".to_owned(), text.to_owned())).into_iter().collect();
-    let server = Arc::new(Server { manner, versions: Mutex::new(versions) });
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(serve(Arc::clone(&server), stream));
@@ -125,6 +129,22 @@ async fn of_two_who_have_read_the_same_one_writes() {
     assert_eq!(vault.write(&other.version, texts[1]).await, Ok(Written::Meanwhile));
     let read = vault.read().await.unwrap();
     assert_eq!(vault.write(&read.version, texts[1]).await, Ok(Written::Done), "after another look");
+}
+
+#[tokio::test]
+async fn a_label_that_was_moved_back_is_named_and_a_new_version_of_the_old_text_mends_it() {
+    let first = ("first".to_owned(), JSON.to_owned());
+    let server = Arc::new(Server { manner: Manner::Well, versions: Mutex::new(vec![first.clone()]) });
+    let vault = vault_of(&server).await;
+    let read = vault.read().await.unwrap();
+    assert_eq!(vault.write(&read.version, "{}").await, Ok(Written::Done));
+    server.versions.lock().unwrap().swap(0, 1);
+    let read = vault.read().await.unwrap();
+    assert_eq!(read.version, Version("first".to_owned()));
+    assert_eq!(vault.write(&read.version, r#"{"signing_keys":{}}"#).await, Err(VaultError::MovedBack));
+    server.versions.lock().unwrap().push(("by hand".to_owned(), first.1));
+    let read = vault.read().await.unwrap();
+    assert_eq!(vault.write(&read.version, r#"{"signing_keys":{}}"#).await, Ok(Written::Done));
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ async fn keys_begin_take_turns_and_die() {
     let states = |keys: &[(String, String)]| keys.iter().map(|(_, state)| state.clone()).collect::<Vec<_>>();
     let keys = listed(&operator);
     assert_eq!(states(&keys), ["active", "next"]);
-    assert_eq!(first[0]["kid"], keys[0].0.as_str());
+    assert_eq!((&first[0]["kid"], &first[0]["alg"]), (&keys[0].0.as_str().into(), &"RS256".into()));
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 
     let second = run(&operator, &file, &["keys", "rotate", "--yes", "--json"]).json();
@@ -45,6 +45,32 @@ async fn keys_begin_take_turns_and_die() {
     assert_eq!(states(&listed(&operator))[..2], ["killed", "active"]);
     let text = operator.run(&["keys", "list"]);
     assert!(text.done().starts_with("KID") && text.done().contains("  killed  "), "{text:?}");
+}
+
+/// Whoever killed a key has to know it, whatever went wrong afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_is_told_although_the_next_key_cannot_be_made() {
+    let operator = Operator::start().await;
+    let file = key_file("killed.keys");
+    run(&operator, &file, &["keys", "rotate", "--yes", "--json"]).json();
+    let keys = listed(&operator);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    let killed = run(&operator, &file, &["keys", "kill", &keys[0].0, "--yes", "--json"]);
+    assert!(killed.stdout.contains(&keys[1].0) && killed.stdout.lines().count() == 1, "{killed:?}");
+    assert!(killed.stderr.contains("chmod 600"), "{killed:?}");
+    assert_eq!(listed(&operator)[0], (keys[0].0.clone(), "killed".to_owned()));
+}
+
+/// One name in 64 does, and whoever kills a key is in a hurry.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_may_begin_with_a_hyphen() {
+    let operator = Operator::start().await;
+    let file = key_file("hyphen.keys");
+    for kid in ["-abc", "--abc", "-habc", "-Vabc", "-"] {
+        let refused = run(&operator, &file, &["keys", "kill", kid, "--yes"]);
+        assert!(refused.refused(3).contains(kid), "{kid}: {refused:?}");
+        operator.run(&["revoke", "--key", kid, "--yes"]).done();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,7 @@ use crate::issuer::Issuer;
 use crate::journal::{Entry, Revocation};
 use crate::jwt::{Rejection, Signer, Verifier};
 use crate::key::ALGORITHMS;
+use crate::key_ring::kill::Successor;
 use crate::login::LoginName;
 use crate::policy::SessionPolicy;
 use crate::refresh_token::Nonce;
@@ -133,13 +134,12 @@ impl World {
     /// What an operator does: the next key's turn has come with it.
     fn kill(&mut self) {
         let (now, ring) = (self.now, self.ring());
-        let kid = ring.signer(now).unwrap().kid().to_owned();
-        let next = ring.next(now).unwrap().kid().to_owned();
+        let signer = ring.signer(now).unwrap();
+        let (kid, kill) = (signer.kid().to_owned(), ring.kill(signer, None, now));
+        assert!(matches!(kill.successor, Successor::Key { .. }), "{kill:?}");
         self.change(|keys| {
-            for key in keys.iter_mut() {
-                key.killed_at = if key.kid() == kid { Some(now) } else { key.killed_at };
-                key.signs_from = if key.kid() == next { now } else { key.signs_from };
-            }
+            keys.retain(|key| kill.changed.iter().all(|changed| changed.kid() != key.kid()));
+            keys.extend(kill.changed);
         });
         self.journal.retain(|entry| entry.until > now);
         self.journal.push(Entry { revocation: Revocation::key(&kid), at: now, until: now + LONGEST_KEEP });
