@@ -28,7 +28,7 @@ pub const MAX_READ_LENGTH: usize = 8 * 1024;
 pub const MAX_MINTED_LENGTH: usize = 4 * 1024;
 
 /// Of RSA with 8192 bits; in bytes.
-const LONGEST_SIGNATURE: usize = 1024;
+pub(crate) const LONGEST_SIGNATURE: usize = 1024;
 
 /// Longer identifiers are not believed, in bytes: they become keys of maps and fields of logs.
 pub const MAX_ID_LENGTH: usize = 256;
@@ -179,7 +179,7 @@ pub enum Rejection {
     /// The header is not JSON, lacks a member or has one that is not allowed.
     #[error("header not acceptable")]
     Header,
-    /// `typ` is not `at+jwt`.
+    /// `typ` is not `at+jwt`, or the token is of another kind than access tokens.
     #[error("wrong type")]
     WrongType,
     /// No key has this `kid`.
@@ -334,14 +334,18 @@ fn check_times(claims: &UnverifiedClaims<'_>, now: UnixTime) -> Result<(), Rejec
     Ok(())
 }
 
-/// `at+jwt`, in any case, with or without `application/` before it (RFC 9068 §4, RFC 7515 §4.1.9).
 fn is_access_token_type(typ: &str) -> bool {
+    is_type(typ, TYPE)
+}
+
+/// Whether `typ` says this, in any case, with or without `application/` before it (RFC 9068 §4, RFC 7515 §4.1.9).
+pub(crate) fn is_type(typ: &str, expected: &str) -> bool {
     let prefix = "application/";
     let short = match typ.split_at_checked(prefix.len()) {
         Some((start, rest)) if start.eq_ignore_ascii_case(prefix) => rest,
         _ => typ,
     };
-    short.eq_ignore_ascii_case(TYPE)
+    short.eq_ignore_ascii_case(expected)
 }
 
 /// Reads one JSON object. All of it is UTF-8, what is ignored, too; and it is an object, where serde would take an array
@@ -353,12 +357,12 @@ fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
 }
 
 /// Strict base64url: no padding, no white space, no other alphabet, no loose bits at the end (RFC 7515 §2).
-fn decode(part: &str) -> Result<Vec<u8>, Rejection> {
+pub(crate) fn decode(part: &str) -> Result<Vec<u8>, Rejection> {
     BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| Rejection::NotCompact)
 }
 
 /// The same, without asking for memory.
-fn decode_signature<'a>(part: &str, room: &'a mut [u8; LONGEST_SIGNATURE]) -> Result<&'a [u8], Rejection> {
+pub(crate) fn decode_signature<'a>(part: &str, room: &'a mut [u8; LONGEST_SIGNATURE]) -> Result<&'a [u8], Rejection> {
     let length = BASE64_URL_SAFE_NO_PAD.decode_slice(part, room).map_err(|error| match error {
         DecodeSliceError::DecodeError(_) => Rejection::NotCompact,
         DecodeSliceError::OutputSliceTooSmall => Rejection::Signature,
