@@ -16,8 +16,8 @@ use auth_core::claims::AccessClaims;
 use auth_core::jwt::Rejection;
 use auth_core::snapshot::Revoked;
 use auth_core::time::Clock;
-use auth_dynamodb::key_watch::NoKeys;
 use auth_log::metric::millis;
+use auth_watch::key_watch::NoKeys;
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 
