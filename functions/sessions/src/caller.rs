@@ -12,18 +12,27 @@ pub(crate) struct Caller<'a> {
     pub(crate) sid: &'a str,
 }
 
-/// Nobody comes here past the authorizer: the route was deployed without one.
+/// Why the caller is none of our users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the request has not passed the authorizer")]
-pub(crate) struct NotAuthorized;
+pub(crate) enum NotAUser {
+    /// Nobody comes here past the authorizer: the route was deployed without one.
+    #[error("the request has not passed the authorizer")]
+    NotAuthorized,
+    /// The token is of another issuer, whose `sub` may look like one of ours.
+    #[error("the access token is of another issuer")]
+    OfAnotherIssuer,
+}
 
 impl<'a> Caller<'a> {
-    pub(crate) fn of(context: &'a Context) -> Result<Self, NotAuthorized> {
-        let text = |name: &str| context.authorizer.get(name).and_then(Value::as_str).ok_or(NotAuthorized);
+    pub(crate) fn of(context: &'a Context) -> Result<Self, NotAUser> {
+        if context.authorizer.contains_key("iss") {
+            return Err(NotAUser::OfAnotherIssuer);
+        }
+        let text = |name: &str| context.authorizer.get(name).and_then(Value::as_str).ok_or(NotAUser::NotAuthorized);
         Ok(Self { context, sub: text("sub")?, sid: text("sid")? })
     }
 
-    /// The caller as a user of ours; `None` if somebody else issued the token.
+    /// The caller as a user of ours.
     pub(crate) fn user_id(&self) -> Option<UserId> {
         UserId::parse(self.sub).ok()
     }

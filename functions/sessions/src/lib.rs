@@ -18,7 +18,7 @@ use auth_http::request::Request;
 use auth_http::response::{self, Response};
 use lambda_http::http::Method;
 
-use crate::caller::{Caller, NotAuthorized};
+use crate::caller::{Caller, NotAUser};
 use crate::list::Sessions;
 
 /// The function and what it holds.
@@ -85,7 +85,7 @@ enum Refusal {
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     #[error(transparent)]
-    NotAuthorized(#[from] NotAuthorized),
+    NotAUser(#[from] NotAUser),
     #[error("no such route, or no such session of the caller's")]
     NotFound,
     #[error(transparent)]
@@ -97,7 +97,8 @@ impl Refusal {
         match &self {
             Self::Unreadable(error) => response::problem_unreadable(*error),
             Self::NotFound => response::not_found(),
-            Self::NotAuthorized(_) => {
+            Self::NotAUser(NotAUser::OfAnotherIssuer) => response::insufficient_scope(),
+            Self::NotAUser(NotAUser::NotAuthorized) => {
                 tracing::error!(event = "fault", error = %self);
                 response::unauthorized()
             }
