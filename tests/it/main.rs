@@ -21,6 +21,7 @@ mod flows;
 mod gateway;
 mod harness;
 mod introspect;
+mod issuers;
 mod journal;
 mod keeping;
 mod key_contract;

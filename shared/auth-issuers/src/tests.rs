@@ -1,7 +1,5 @@
 //! Other issuers, good and bad, over loopback.
 
-#![expect(clippy::similar_names, reason = "idp, iss")]
-
 mod idp;
 
 use std::pin::pin;

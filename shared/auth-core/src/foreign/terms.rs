@@ -35,8 +35,8 @@ pub struct Terms {
     /// With `None` among them, a header may have no `typ`.
     types: Vec<Option<String>>,
     claims: Claimed,
-    /// Claims that say that it is an access token, in the issuer's own way.
-    require: BTreeMap<String, String>,
+    /// Claims that say that it is an access token, and for whom, in the issuer's own way.
+    require: BTreeMap<String, OneOrMore>,
     scopes: Option<Words>,
     roles: Option<Words>,
     keys: KeySource,
@@ -99,7 +99,9 @@ pub enum Flaw {
     #[error("\"max_life_seconds\" is {} to {}", LIFE_BOUNDS.0, LIFE_BOUNDS.1)]
     Life,
     /// A claim without a name.
-    #[error("a claim in \"claims\" or \"require\" is a name, in \"claims\" also a list of names on the way to it")]
+    #[error(
+        "a claim in \"claims\" or \"require\" has a name; in \"claims\" that is a text, or a list with the way to it"
+    )]
     Claim,
     /// Words that no token can have.
     #[error("\"scopes\" and \"roles\" give for each word of theirs words of ours (RFC 6749 §3.3), separated by spaces")]
@@ -119,16 +121,25 @@ struct Written {
     #[serde(default)]
     claims: Claimed,
     #[serde(default)]
-    require: BTreeMap<String, String>,
+    require: BTreeMap<String, OneOrMore>,
     scopes: Option<BTreeMap<String, String>>,
     roles: Option<BTreeMap<String, String>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum OneOrMore {
     One(String),
     More(Vec<String>),
+}
+
+impl OneOrMore {
+    fn has(&self, text: &str) -> bool {
+        match self {
+            Self::One(one) => one == text,
+            Self::More(several) => several.iter().any(|one| one == text),
+        }
+    }
 }
 
 /// Where an issuer's claims stand. It gives no roles unless the terms say by which claim.
@@ -238,7 +249,9 @@ impl Terms {
 
     /// That it is an access token, in the issuer's own way.
     pub(super) fn check_kind(&self, claims: &Claims) -> Result<(), Rejection> {
-        let says = |(name, value): (&String, &String)| claims.get(name).and_then(Value::as_str) == Some(value);
+        let says = |(name, wanted): (&String, &OneOrMore)| {
+            claims.get(name).and_then(Value::as_str).is_some_and(|text| wanted.has(text))
+        };
         if self.require.iter().all(says) { Ok(()) } else { Err(Rejection::WrongType) }
     }
 

@@ -276,6 +276,10 @@ fn a_token_of_another_kind_is_refused() {
     for (members, expected) in cases {
         assert_eq!(judged(&terms, &members), Err(expected), "{members}");
     }
+    let clients = json!({"require": {"azp": ["web", "app"]}});
+    for (azp, good) in [("web", true), ("app", true), ("other", false), ("web app", false)] {
+        assert_eq!(judged(&clients, &json!({ "azp": azp })).is_ok(), good, "{azp}");
+    }
 }
 
 #[test]

@@ -108,7 +108,7 @@ pub(super) fn with_status(status: &str, body: &str) -> Page {
 
 /// A key of an issuer.
 pub(super) struct Key {
-    key: SigningKey,
+    private: SigningKey,
     pub(super) kid: &'static str,
     alg: &'static str,
 }
@@ -117,11 +117,11 @@ impl Key {
     pub(super) fn new(alg: &'static str, kid: &'static str) -> Self {
         let text = generate::signing_key(alg, &OsEntropy).unwrap();
         let look_up = |name: &str| Some(if name == "SIGNING_KEY" { text.clone() } else { alg.to_owned() });
-        Self { key: Variables::new(&look_up).signing_key().unwrap(), kid, alg }
+        Self { private: Variables::new(&look_up).signing_key().unwrap(), kid, alg }
     }
 
     pub(super) fn jwk(&self) -> Value {
-        let mut jwk = serde_json::to_value(self.key.jwk()).unwrap();
+        let mut jwk = serde_json::to_value(self.private.jwk()).unwrap();
         jwk["kid"] = self.kid.into();
         jwk
     }
@@ -134,7 +134,7 @@ impl Key {
     pub(super) fn sign_under(&self, header: &Value, claims: &Value) -> String {
         let encode = |json: &Value| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
         let message = format!("{}.{}", encode(header), encode(claims));
-        let signature = BASE64_URL_SAFE_NO_PAD.encode(self.key.sign(message.as_bytes()).unwrap());
+        let signature = BASE64_URL_SAFE_NO_PAD.encode(self.private.sign(message.as_bytes()).unwrap());
         format!("{message}.{signature}")
     }
 }

@@ -43,7 +43,7 @@ fn what_can_be_said_is_taken() {
         json!({"max_life_seconds": 60}),
         json!({"max_life_seconds": 2_592_000}),
         json!({"claims": {"aud": "client_id", "scope": "scp", "client_id": "azp", "roles": ["realm_access", "roles"]}}),
-        json!({"require": {"token_use": "access"}, "scopes": {"api/read": "read"}, "roles": {"Domain Admins": "admin clerk"}}),
+        json!({"require": {"token_use": "access", "azp": ["a", "b"]}, "scopes": {"api/read": "read"}, "roles": {"Domain Admins": "admin clerk"}}),
     ];
     for members in cases {
         let list = json!([with(&members)]).to_string();
@@ -99,7 +99,7 @@ fn what_cannot_be_is_refused_in_one_line() {
         (json!({"claims": {"scope": []}}), "a claim in"),
         (json!({"claims": {"sub": "oid"}}), "unknown field `sub`"),
         (json!({"require": {"": "x"}}), "a claim in"),
-        (json!({"require": {"token_use": 1}}), "invalid type"),
+        (json!({"require": {"token_use": 1}}), "did not match any variant"),
         (json!({"scopes": {"a": "two  spaces"}}), "\"scopes\" and \"roles\" give"),
         (json!({"roles": {"a": "é"}}), "\"scopes\" and \"roles\" give"),
         (json!({"leeway": 60}), "unknown field `leeway`"),
