@@ -75,7 +75,7 @@ impl Idp {
     }
 
     fn breaks(&self) {
-        *self.shown.set.lock().unwrap() = "<html>maintenance</html>".to_owned();
+        *self.shown.set.lock().unwrap() = String::from("<html>maintenance</html>");
     }
 
     /// How we trust it: a part of its words means something here.
