@@ -82,6 +82,8 @@ fn each_heavy_dependency_has_one_home() {
         ("aws-sdk-dynamodb", vec!["auth-dynamodb"]),
         ("aws-sdk-secretsmanager", vec!["auth-keys"]),
         ("aws-config", vec!["auth-dynamodb", "auth-keys"]),
+        ("hyper-rustls", vec!["auth-issuers"]),
+        ("hyper-util", vec!["auth-issuers"]),
         ("serde_dynamo", vec!["auth-dynamodb"]),
         ("argon2", vec!["auth-password"]),
         ("jsonwebtoken", vec!["auth-core", "bench"]),
@@ -109,6 +111,22 @@ fn the_core_does_no_io_and_does_not_wait() {
     }
 }
 
+/// A service beside the gateway can take them without the rest.
+#[test]
+fn what_keeps_keys_young_knows_no_aws() {
+    let metadata = metadata();
+    for name in ["auth-watch", "auth-issuers"] {
+        let linked = linked(&metadata, name);
+        let aws: Vec<&String> =
+            linked.iter().filter(|it| it.starts_with("aws-") && !it.starts_with("aws-lc")).collect();
+        assert!(aws.is_empty() && !linked.contains("lambda_runtime"), "{name}: {aws:?}");
+    }
+    assert!(!linked(&metadata, "auth-watch").contains("hyper"));
+    for function in ["login", "refresh", "revoke", "introspect", "sessions", "discovery", "rotate-keys"] {
+        assert!(!linked(&metadata, function).contains("auth-issuers"), "{function}");
+    }
+}
+
 /// The packages of `name` with the features that it has when it is built by itself, as it is to be shipped.
 fn built_alone(name: &str) -> BTreeSet<String> {
     let tree = Command::new(env!("CARGO"))
@@ -123,7 +141,7 @@ fn built_alone(name: &str) -> BTreeSet<String> {
 
 #[test]
 fn there_is_one_tls_stack_and_one_crypto_library() {
-    for function in ["login", "refresh", "revoke", "introspect", "sessions", "rotate-keys"] {
+    for function in ["login", "refresh", "revoke", "introspect", "sessions", "rotate-keys", "authorizer"] {
         let linked = built_alone(function);
         assert!(linked.contains("rustls") && linked.contains("aws-lc-rs"), "{function}: {linked:?}");
         for absent in ["ring", "openssl", "native-tls", "rsa", "aws-sdk-sso", "aws-sdk-ssooidc"] {

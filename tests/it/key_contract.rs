@@ -13,8 +13,10 @@ use auth_core::key_ring::{Custody, KeyRing, RING_MAX_AGE, RingKey};
 use auth_core::time::{Clock, ManualClock, UnixTime};
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::key_ring::{RingChange, RingChanged};
-use auth_dynamodb::key_watch::{KeyWatch, NoKeys, RETRY};
+use auth_dynamodb::key_watch::ring_watch;
 use auth_dynamodb::store::Store;
+use auth_watch::key_watch::{KeyWatch, NoKeys};
+use auth_watch::pace::RETRY;
 
 use crate::harness::{SECOND, START, engine, table, table_name};
 use crate::wire::{Fault, Wire};
@@ -111,7 +113,7 @@ async fn watch(wire: &Wire) -> (KeyWatch<usize>, Store, Arc<ManualClock>) {
     wire.calls();
     let clock = Arc::new(ManualClock::new(START));
     let counted = |ring: KeyRing, _| Ok(ring.keys().len());
-    (KeyWatch::new(store.clone(), Arc::clone(&clock) as Arc<dyn Clock>, 60 * SECOND, counted), store, clock)
+    (ring_watch(store.clone(), Arc::clone(&clock) as Arc<dyn Clock>, 60 * SECOND, counted), store, clock)
 }
 
 fn refuse(wire: &Wire) {

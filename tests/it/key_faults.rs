@@ -9,9 +9,9 @@ use auth_core::id::TokenId;
 use auth_core::key_ring::{KeyState, RING_MAX_AGE};
 use auth_core::time::{Clock, ManualClock, UnixTime};
 use auth_core::user::User;
-use auth_dynamodb::key_watch::RETRY;
 use auth_dynamodb::store::Store;
 use auth_keys::minting::MintingKeys;
+use auth_watch::pace::RETRY;
 
 use crate::harness::{Api, RESTED, SECOND, START, engine, table};
 use crate::rotating::{Rotating, kid};

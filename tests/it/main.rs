@@ -24,6 +24,7 @@ mod gateway;
 mod grants;
 mod harness;
 mod introspect;
+mod issuers;
 mod journal;
 mod keeping;
 mod key_contract;

@@ -5,6 +5,10 @@ use serde_json::{Value, json};
 
 use crate::template::{FUNCTIONS, TEMPLATE, parse, sample};
 
+const ISSUERS: &str = r#"[
+    {"issuer": "https://idp.example/", "audience": "api", "algorithms": ["RS256"], "jwks_uri": "https://idp.example/keys"}
+]"#;
+
 /// What the pattern of a parameter takes, the functions start with; what it refuses, they would refuse, too.
 #[test]
 fn patterns_refuse_what_the_functions_would() {
@@ -24,6 +28,7 @@ fn patterns_refuse_what_the_functions_would() {
             &["a.example", "https://a.example/", "https://A.example", "*,https://a.example"],
         ),
         ("RoutePolicy", "ROUTE_POLICY", &["", "{\"routes\":\n[]}"], &["[]", "policy.json"]),
+        ("TrustedIssuers", "TRUSTED_ISSUERS", &["", "[]", ISSUERS], &["{}", "null", "issuers.json"]),
         ("WebSocketTokenParameter", "WEBSOCKET_TOKEN_PARAMETER", &["", "access_token"], &["a=b", "a b"]),
         ("SessionsPerUser", "SESSIONS_PER_USER", &["", "1", "999", "1000"], &["0", "1001", "-1", "all"]),
     ];

@@ -1,9 +1,11 @@
 //! What API Gateway is told: an IAM policy or one word, and the caller's context.
 
 use auth_core::claims::AccessClaims;
+use auth_core::foreign::ForeignClaims;
 use serde::Serialize;
 
 use crate::arn::MethodArn;
+use crate::caller::Caller;
 use crate::policy::Extent;
 
 /// The longest answer that API Gateway takes, in bytes (its quotas name 8 KB for HTTP APIs; others are no wider).
@@ -61,19 +63,24 @@ enum Effect {
 }
 
 /// What backends learn of the caller. Strings only: a REST API would make them strings. What a token does not have is not there: a
-/// client's own has no `sid`, `roles` and `ver`; `act` is the client that acts for the user, who then has no `roles`.
+/// client's own has no `sid`, `roles` and `ver`; `act` is the client that acts for the user, who then has no `roles`. With `iss`,
+/// another issuer's word is handed on, and `sub` is no user of ours.
 #[derive(Debug, Serialize)]
 struct Context {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<String>,
     sub: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<String>,
-    client_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
     scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     roles: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ver: Option<String>,
-    jti: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<String>,
     exp: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     act: Option<String>,
@@ -83,20 +90,20 @@ struct Context {
 
 impl Answer {
     /// A yes or no.
-    pub(crate) fn simple(claims: &AccessClaims, is_authorized: bool) -> Self {
-        Self::Simple(SimpleAnswer { is_authorized, context: Context::new(claims) })
+    pub(crate) fn simple(caller: &Caller, is_authorized: bool) -> Self {
+        Self::Simple(SimpleAnswer { is_authorized, context: Context::new(caller) })
     }
 
-    /// A policy for all that the claims may do, as far as API Gateway takes one of that length; else for this request.
-    pub(crate) fn policy(claims: &AccessClaims, arn: &MethodArn<'_>, extent: &Extent, is_authorized: bool) -> Self {
-        let whole = PolicyAnswer::new(claims, everything(arn.stage, extent));
+    /// A policy for all that the caller may do, as far as API Gateway takes one of that length; else for this request.
+    pub(crate) fn policy(caller: &Caller, arn: &MethodArn<'_>, extent: &Extent, is_authorized: bool) -> Self {
+        let whole = PolicyAnswer::new(caller, everything(arn.stage, extent));
         let length = serde_json::to_vec(&whole).map_or(usize::MAX, |json| json.len());
         if length <= MAX_LENGTH {
             return Self::Policy(whole);
         }
         // A gateway that keeps it would refuse this caller's other routes until it is old.
         tracing::warn!(event = "policy_too_long", length, "the policy is for this request alone: turn the cache off");
-        Self::Policy(PolicyAnswer::new(claims, vec![this_alone(arn, is_authorized)]))
+        Self::Policy(PolicyAnswer::new(caller, vec![this_alone(arn, is_authorized)]))
     }
 }
 
@@ -119,11 +126,11 @@ fn this_alone(arn: &MethodArn<'_>, is_authorized: bool) -> Statement {
 }
 
 impl PolicyAnswer {
-    fn new(claims: &AccessClaims, statement: Vec<Statement>) -> Self {
+    fn new(caller: &Caller, statement: Vec<Statement>) -> Self {
         Self {
-            principal_id: claims.sub.clone(),
+            principal_id: caller.principal(),
             policy_document: PolicyDocument { version: "2012-10-17", statement },
-            context: Context::new(claims),
+            context: Context::new(caller),
         }
     }
 }
@@ -135,19 +142,43 @@ impl Statement {
 }
 
 impl Context {
-    fn new(claims: &AccessClaims) -> Self {
+    fn new(caller: &Caller) -> Self {
+        match caller {
+            Caller::Own(claims) => Self::own(claims),
+            Caller::Other(claims) => Self::other(claims),
+        }
+    }
+
+    fn own(claims: &AccessClaims) -> Self {
         let (session, delegation) = (claims.session.as_ref(), claims.delegation());
         Self {
+            iss: None,
             sub: claims.sub.clone(),
             sid: session.map(|session| session.sid.clone()),
-            client_id: claims.client_id.clone(),
+            client_id: Some(claims.client_id.clone()),
             scope: claims.scope.to_string(),
             roles: session.filter(|_| delegation.is_none()).map(|_| claims.roles.to_string()),
             ver: session.map(|session| session.ver.to_string()),
-            jti: claims.jti.clone(),
+            jti: Some(claims.jti.clone()),
             exp: claims.exp.seconds().to_string(),
             act: delegation.map(|delegation| delegation.actor.clone()),
             parent_sid: delegation.map(|delegation| delegation.parent_sid.clone()),
+        }
+    }
+
+    fn other(claims: &ForeignClaims) -> Self {
+        Self {
+            iss: Some(claims.iss.clone()),
+            sub: claims.sub.clone(),
+            sid: None,
+            client_id: claims.client_id.clone(),
+            scope: claims.scope.to_string(),
+            roles: Some(claims.roles.to_string()),
+            ver: None,
+            jti: claims.jti.clone(),
+            exp: claims.exp.seconds().to_string(),
+            act: None,
+            parent_sid: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use auth_core::config::{ConfigError, Variables};
 use auth_dynamodb::verifiers::Verifiers;
+use auth_issuers::issuers::Issuers;
 
 use crate::arn::is_name;
 use crate::policy::RoutePolicy;
@@ -22,6 +23,8 @@ pub const KEYS_SOFT: Duration = Duration::from_mins(1);
 pub struct Config {
     /// What believes access tokens: `ISSUER`, `AUDIENCE`, and `JWKS` or the keys in the table.
     pub verifier: Verifiers,
+    /// Whose tokens are believed besides: `TRUSTED_ISSUERS`.
+    pub issuers: Issuers,
     /// How revocations are watched; not at all without it.
     pub revocation: Option<Revocation>,
     /// What the routes ask for: `ROUTE_POLICY`, the JSON itself or the path of a file with it.
@@ -46,6 +49,7 @@ impl Config {
         }
         Ok(Self {
             verifier,
+            issuers: Issuers::from_variables(variables)?,
             revocation,
             policy: policy(variables)?,
             simple_responses: variables.switch("SIMPLE_RESPONSES", false)?,

@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod arn;
+pub mod caller;
 pub mod config;
 pub mod event;
 pub mod journal;
@@ -12,16 +13,17 @@ pub mod watch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth_core::claims::AccessClaims;
 use auth_core::jwt::Rejection;
 use auth_core::snapshot::Revoked;
 use auth_core::time::Clock;
-use auth_dynamodb::key_watch::NoKeys;
+use auth_issuers::issuers::Named;
 use auth_log::metric::millis;
+use auth_watch::key_watch::NoKeys;
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 
 use crate::answer::Answer;
+use crate::caller::{Caller, Rights};
 use crate::config::Config;
 use crate::event::{NoToken, Question};
 use crate::journal::TableJournal;
@@ -87,21 +89,36 @@ impl Refusal {
             Self::NoKeys(_) => "no_keys",
         }
     }
+}
 
+/// A refusal, and whom the token names, if that is another issuer whom we trust.
+struct Refused<'a> {
+    refusal: Refusal,
+    iss: Option<&'a str>,
+}
+
+impl<E: Into<Refusal>> From<E> for Refused<'_> {
+    fn from(error: E) -> Self {
+        Self { refusal: error.into(), iss: None }
+    }
+}
+
+impl Refused<'_> {
     /// One line, which is the metrics, too.
-    fn log(self, latency: Duration) {
-        let (reason, latency) = (self.reason(), millis(latency));
-        if self.text() == UNAUTHORIZED {
-            tracing::info!(event = "unauthorized", reason, Latency = latency, Denials = 1);
+    fn log(&self, latency: Duration) {
+        let Self { refusal, iss } = self;
+        let (reason, latency) = (refusal.reason(), millis(latency));
+        if refusal.text() == UNAUTHORIZED {
+            tracing::info!(event = "unauthorized", reason, iss, Latency = latency, Denials = 1);
         } else {
-            tracing::error!(event = "fault", reason, Latency = latency, Faults = 1);
+            tracing::error!(event = "fault", reason, iss, Latency = latency, Faults = 1);
         }
     }
 }
 
 /// What was decided about a caller who is known.
 struct Decision {
-    claims: AccessClaims,
+    caller: Caller,
     admitted: bool,
     staleness: Option<Duration>,
 }
@@ -109,17 +126,27 @@ struct Decision {
 impl Decision {
     /// One line, which is the metrics, too.
     fn log(&self, latency: Duration) {
-        let AccessClaims { sub, jti, .. } = &self.claims;
-        let sid = self.claims.sid();
+        let Self { caller, .. } = self;
+        let (iss, sub, sid, jti) = (caller.iss(), caller.sub(), caller.sid(), caller.jti());
         let staleness = self.staleness.map(|age| millis(age.min(LONGEST_STALENESS)));
         let latency = millis(latency);
         if self.admitted {
-            tracing::info!(event = "allowed", sub, sid, jti, Staleness = staleness, Latency = latency, Allowed = 1);
+            tracing::info!(
+                event = "allowed",
+                iss,
+                sub,
+                sid,
+                jti,
+                Staleness = staleness,
+                Latency = latency,
+                Allowed = 1
+            );
         } else {
             let reason = "forbidden";
             tracing::info!(
                 event = "forbidden",
                 reason,
+                iss,
                 sub,
                 sid,
                 jti,
@@ -149,32 +176,45 @@ impl<J: Journal> App<J> {
         let latency = self.clock.steady().saturating_sub(began);
         match &decided {
             Ok((_, decision)) => decision.log(latency),
-            Err(refusal) => refusal.log(latency),
+            Err(refused) => refused.log(latency),
         }
-        decided.map(|(answer, _)| answer)
+        decided.map(|(answer, _)| answer).map_err(|refused| refused.refusal)
     }
 
-    async fn decide(&self, event: &Value) -> Result<(Answer, Decision), Refusal> {
+    async fn decide(&self, event: &Value) -> Result<(Answer, Decision), Refused<'_>> {
         if let Some(watch) = &self.watch {
             watch.touch().await;
         }
         self.config.verifier.touch().await;
         let question = Question::read(event).ok_or(Refusal::UnknownEvent)?;
         let token = question.token(self.config.websocket_token_parameter.as_deref())?;
-        let claims = self.config.verifier.verify(token, self.clock.now()).await??;
-        let staleness = self.check_revocation(&claims).await?;
-        let admitted = self.config.policy.admits(&claims, question.arn.target);
+        let caller = self.believe(token).await?;
+        let staleness = self.check_revocation(&caller).await?;
+        let rights = Rights::from(&caller);
+        let admitted = self.config.policy.admits(rights, question.arn.target);
         let answer = if self.config.simple_responses && question.takes_simple_answer() {
-            Answer::simple(&claims, admitted)
+            Answer::simple(&caller, admitted)
         } else {
-            Answer::policy(&claims, &question.arn, &self.config.policy.extent(&claims), admitted)
+            Answer::policy(&caller, &question.arn, &self.config.policy.extent(rights), admitted)
         };
-        Ok((answer, Decision { claims, admitted, staleness }))
+        Ok((answer, Decision { caller, admitted, staleness }))
     }
 
-    /// The age of what the token was compared with, if there is a watch.
-    async fn check_revocation(&self, claims: &AccessClaims) -> Result<Option<Duration>, Refusal> {
-        let Some(watch) = &self.watch else { return Ok(None) };
+    /// Whom the token is about, by the keys of the issuer that it names, and no others.
+    async fn believe(&self, token: &str) -> Result<Caller, Refused<'_>> {
+        let now = self.clock.now();
+        let issuer = match self.config.issuers.named_by(token)? {
+            Named::Own => return Ok(Caller::Own(self.config.verifier.verify(token, now).await??)),
+            Named::Other(issuer) => issuer,
+        };
+        let refused = |refusal| Refused { refusal, iss: Some(issuer.issuer()) };
+        let believed = issuer.verify(token, now).await.map_err(|error| refused(error.into()))?;
+        believed.map(Caller::Other).map_err(|rejection| refused(rejection.into()))
+    }
+
+    /// The age of what the token was compared with, if there is a watch. Of other issuers' tokens it knows nothing.
+    async fn check_revocation(&self, caller: &Caller) -> Result<Option<Duration>, Refusal> {
+        let (Some(watch), Caller::Own(claims)) = (&self.watch, caller) else { return Ok(None) };
         let (revoked, staleness) = watch.decide(claims).await?;
         revoked?;
         Ok(Some(staleness))

@@ -33,27 +33,29 @@ async fn main() -> ExitCode {
 async fn start(variables: &Variables<'_>) -> Result<App, ConfigError> {
     auth_log::start(SERVICE, variables, std::io::stdout)?;
     let mut config = Config::from_variables(variables)?;
-    let watch = match &config.revocation {
-        Some(revocation) => {
-            let store = Store::for_journal(revocation.table.clone()).await;
-            let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-            config.verifier = config.verifier.bind(&store, &clock, KEYS_SOFT);
-            let ((), watch) = tokio::join!(config.verifier.load(), watch(revocation, store.clone()));
-            Some(watch)
-        }
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    config.issuers = config.issuers.bind(&clock)?;
+    let store = match &config.revocation {
+        Some(revocation) => Some(Store::for_journal(revocation.table.clone()).await),
         None => None,
     };
-    Ok(App::new(config, watch, Arc::new(SystemClock)))
+    if let Some(store) = &store {
+        config.verifier = config.verifier.bind(store, &clock, KEYS_SOFT);
+    }
+    let watched = config.revocation.as_ref().zip(store);
+    let (watch, (), ()) = tokio::join!(watch(watched), config.verifier.load(), config.issuers.load());
+    Ok(App::new(config, watch, clock))
 }
 
 /// A watch that has read the journal, or has tried to: the first invocation tries again.
-async fn watch(revocation: &Revocation, store: Store) -> Watch<TableJournal> {
+async fn watch(watched: Option<(&Revocation, Store)>) -> Option<Watch<TableJournal>> {
+    let (revocation, store) = watched?;
     // Without chance, instances are merely more alike than they should be.
     let seed = u64::from_le_bytes((&OsEntropy as &dyn Entropy).draw().unwrap_or_default());
     let journal = TableJournal::new(store, revocation.copy(seed));
     let watch = Watch::new(journal, revocation.freshness, Arc::new(SystemClock), seed);
     let _ = watch.load().await;
-    watch
+    Some(watch)
 }
 
 async fn serve(app: &App) -> Result<(), Error> {

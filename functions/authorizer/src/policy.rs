@@ -1,10 +1,10 @@
 //! What routes ask for, beyond a good access token.
 
-use auth_core::claims::AccessClaims;
 use auth_core::scope::Scope;
 use serde::Deserialize;
 
 use crate::arn::{CONNECT, METHODS, Target};
+use crate::caller::Rights;
 
 /// The longest pattern of one route. With the longest stage before it, a resource stays below the 512 characters that
 /// API Gateway takes.
@@ -99,16 +99,17 @@ impl RoutePolicy {
         Ok(policy)
     }
 
-    /// Whether these claims may make this request.
-    pub fn admits(&self, claims: &AccessClaims, target: Target<'_>) -> bool {
+    /// Whether a caller with these rights may make this request.
+    pub fn admits<'a>(&self, rights: impl Into<Rights<'a>>, target: Target<'_>) -> bool {
+        let rights = rights.into();
         let mut matching = self.routes.iter().filter(|route| route.matches(target)).peekable();
-        (matching.peek().is_some() || self.unmatched == Unmatched::Allow) && matching.all(|route| route.admits(claims))
+        (matching.peek().is_some() || self.unmatched == Unmatched::Allow) && matching.all(|route| route.admits(rights))
     }
 
     /// The same for every request at once: what IAM is to allow, and what of that it is to deny.
-    pub(crate) fn extent(&self, claims: &AccessClaims) -> Extent {
+    pub(crate) fn extent(&self, rights: Rights<'_>) -> Extent {
         let targets = |admitted: bool| {
-            let routes = self.routes.iter().filter(move |route| route.admits(claims) == admitted);
+            let routes = self.routes.iter().filter(move |route| route.admits(rights) == admitted);
             routes.flat_map(Route::targets).collect()
         };
         let allowed = match self.unmatched {
@@ -147,11 +148,11 @@ impl Route {
         words.into_iter().flatten().map(String::as_str)
     }
 
-    fn admits(&self, claims: &AccessClaims) -> bool {
-        self.all_scopes.iter().all(|word| claims.scope.contains(word))
-            && self.all_roles.iter().all(|word| claims.roles.contains(word))
-            && (self.any_scopes.is_empty() || self.any_scopes.iter().any(|word| claims.scope.contains(word)))
-            && (self.any_roles.is_empty() || self.any_roles.iter().any(|word| claims.roles.contains(word)))
+    fn admits(&self, rights: Rights<'_>) -> bool {
+        self.all_scopes.iter().all(|word| rights.scope.contains(word))
+            && self.all_roles.iter().all(|word| rights.roles.contains(word))
+            && (self.any_scopes.is_empty() || self.any_scopes.iter().any(|word| rights.scope.contains(word)))
+            && (self.any_roles.is_empty() || self.any_roles.iter().any(|word| rights.roles.contains(word)))
     }
 
     fn matches(&self, target: Target<'_>) -> bool {

@@ -9,13 +9,14 @@ use auth_core::config::{ConfigError, Variables};
 use auth_core::key::KeyError;
 use auth_core::key_ring::{DOCUMENT_MAX_AGE, KeyRing};
 use auth_core::time::Clock;
-use auth_dynamodb::key_watch::{KeyWatch, NoKeys};
+use auth_dynamodb::key_watch::ring_watch;
 use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
 use auth_http::browser::Browsers;
 use auth_http::function::Function;
 use auth_http::request::Request;
 use auth_http::response::{self, Response};
+use auth_watch::key_watch::{KeyWatch, NoKeys};
 use lambda_http::http::Method;
 use serde_json::{Value, json};
 
@@ -78,7 +79,7 @@ impl App {
             let jwks = json!(ring.public_jwks(now));
             Ok(Documents { metadata: metadata(&issuer, &jwks), jwks })
         };
-        let watch = KeyWatch::new(store, clock, KEYS_SOFT, make);
+        let watch = ring_watch(store, clock, KEYS_SOFT, make);
         let _ = watch.fresh().await; // the first request tries again
         Self { source: Source::Table(Box::new(watch)), ..self }
     }

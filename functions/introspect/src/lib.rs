@@ -14,7 +14,6 @@ use auth_core::journal;
 use auth_core::refresh_token::PREFIX;
 use auth_core::time::{Clock, UnixTime};
 use auth_dynamodb::error::StoreError;
-use auth_dynamodb::key_watch::NoKeys;
 use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
 use auth_http::browser::Browsers;
@@ -22,6 +21,7 @@ use auth_http::client::ClientRefused;
 use auth_http::function::Function;
 use auth_http::request::Request;
 use auth_http::response::{self, OAuthCode, Response};
+use auth_watch::key_watch::NoKeys;
 
 use crate::answer::Active;
 use crate::config::Config;

@@ -18,7 +18,6 @@ use auth_core::session::Session;
 use auth_core::time::{Clock, UnixTime};
 use auth_core::user::{Denial, User};
 use auth_dynamodb::error::StoreError;
-use auth_dynamodb::key_watch::NoKeys;
 use auth_dynamodb::login::Attempt;
 use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
@@ -28,6 +27,7 @@ use auth_http::request::Request;
 use auth_http::response::{self, OAuthCode, Response};
 use auth_keys::minting::MintFault;
 use auth_password::hasher::{HashError, Hasher, Parameters, Verdict};
+use auth_watch::key_watch::NoKeys;
 
 use crate::config::Config;
 use crate::request::LoginRequest;

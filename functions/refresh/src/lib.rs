@@ -22,7 +22,6 @@ use auth_core::session::{Child, Session};
 use auth_core::time::{Clock, UnixTime};
 use auth_core::user::{Denial, User};
 use auth_dynamodb::error::StoreError;
-use auth_dynamodb::key_watch::NoKeys;
 use auth_dynamodb::store::Store;
 use auth_http::body::Unreadable;
 use auth_http::browser::{BrowserRefused, Browsers};
@@ -31,6 +30,7 @@ use auth_http::function::Function;
 use auth_http::request::Request;
 use auth_http::response::{self, OAuthCode, Response};
 use auth_keys::minting::MintFault;
+use auth_watch::key_watch::NoKeys;
 
 use crate::config::Config;
 use crate::grant::EXPECTED_GRANT_TYPES;

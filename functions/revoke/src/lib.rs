@@ -13,7 +13,6 @@ use auth_core::id::{SessionId, UserId};
 use auth_core::session::{End, EndCause};
 use auth_core::time::{Clock, UnixTime};
 use auth_dynamodb::error::StoreError;
-use auth_dynamodb::key_watch::NoKeys;
 use auth_dynamodb::session::Ending;
 use auth_dynamodb::store::Store;
 use auth_http::bearer::NotBearer;
@@ -22,6 +21,7 @@ use auth_http::browser::{BrowserRefused, Browsers};
 use auth_http::function::Function;
 use auth_http::request::Request;
 use auth_http::response::{self, Response};
+use auth_watch::key_watch::NoKeys;
 
 use crate::config::Config;
 use crate::holder::NoAccess;

@@ -18,6 +18,9 @@ pub(crate) enum Unfit {
     /// Nobody comes here past the authorizer: the route was deployed without one.
     #[error("the request has not passed the authorizer")]
     NotAuthorized,
+    /// The token is of another issuer, whose `sub` may look like one of ours.
+    #[error("the access token is of another issuer")]
+    OfAnotherIssuer,
     /// A client by itself has no sessions, and is nobody here.
     #[error("a client by itself")]
     NoUser,
@@ -28,6 +31,9 @@ pub(crate) enum Unfit {
 
 impl<'a> Caller<'a> {
     pub(crate) fn of(context: &'a Context) -> Result<Self, Unfit> {
+        if context.authorizer.contains_key("iss") {
+            return Err(Unfit::OfAnotherIssuer);
+        }
         let text = |name: &str| context.authorizer.get(name).and_then(Value::as_str);
         let sub = text("sub").ok_or(Unfit::NotAuthorized)?;
         Ok(Self { context, sub, sid: text("sid").ok_or(Unfit::NoUser)? })
@@ -38,7 +44,7 @@ impl<'a> Caller<'a> {
         if self.context.authorizer.contains_key("act") { Err(Unfit::Delegated) } else { Ok(self) }
     }
 
-    /// The caller as a user of ours; `None` if somebody else issued the token.
+    /// The caller as a user of ours.
     pub(crate) fn user_id(&self) -> Option<UserId> {
         UserId::parse(self.sub).ok()
     }

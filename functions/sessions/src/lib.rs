@@ -103,7 +103,7 @@ impl Refusal {
                 tracing::error!(event = "fault", error = %self);
                 response::unauthorized()
             }
-            Self::Unfit(Unfit::NoUser | Unfit::Delegated) => response::insufficient_scope(),
+            Self::Unfit(Unfit::OfAnotherIssuer | Unfit::NoUser | Unfit::Delegated) => response::insufficient_scope(),
             Self::Store(_) => {
                 tracing::error!(event = "fault", error = %self);
                 response::unavailable()

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::jwk::JwkSet;
 
+use crate::foreign::terms::{self, Terms};
 use crate::issuer::Issuer;
 use crate::journal::{self, COPIES_BOUNDS, JournalPolicy};
 use crate::key::{ALGORITHMS, KeyError, KeySet, SigningKey, publishable};
@@ -106,11 +107,15 @@ impl<'a> Variables<'a> {
     ///
     /// [`ConfigError::Invalid`] when there is no such file.
     pub fn document(&self, name: &'static str) -> Result<Option<String>, ConfigError> {
-        let read = |value: &str| {
-            let is_object = value.trim_start().starts_with('{');
-            if is_object { Some(value.to_owned()) } else { std::fs::read_to_string(value).ok() }
-        };
-        self.parsed(name, "a JSON object, or the path of a file with one", read)
+        self.text_or_file(name, '{', "a JSON object, or the path of a file with one")
+    }
+
+    /// What begins like this, or what is in the file that the value names.
+    fn text_or_file(&self, name: &'static str, first: char, expected: &str) -> Result<Option<String>, ConfigError> {
+        self.parsed(name, expected, |value| {
+            let is_text = value.trim_start().starts_with(first);
+            if is_text { Some(value.to_owned()) } else { std::fs::read_to_string(value).ok() }
+        })
     }
 
     /// A variable that is `on` or `off`, or absent.
@@ -307,6 +312,19 @@ impl<'a> Variables<'a> {
         Ok(Issuer { iss: self.issuer()?, aud: self.audience()?, ttl: self.access_ttl()? })
     }
 
+    /// `TRUSTED_ISSUERS`: whose tokens are believed beside those of `ISSUER`; nobody's without it.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] naming the variable.
+    pub fn trusted_issuers(&self) -> Result<Vec<Terms>, ConfigError> {
+        let name = "TRUSTED_ISSUERS";
+        let json = self.text_or_file(name, '[', "a JSON list of issuers, or the path of a file with one")?;
+        let Some(json) = json else { return Ok(Vec::new()) };
+        terms::parse(&json, &self.issuer()?)
+            .map_err(|error| ConfigError::Invalid { name, expected: format!("a list of issuers ({error})") })
+    }
+
     /// `JWKS`, if it is set: the keys that access tokens are checked with.
     ///
     /// # Errors
@@ -353,7 +371,21 @@ fn name_text(value: &str) -> Option<String> {
 }
 
 fn is_issuer(value: &str) -> bool {
-    let Some((scheme, rest)) = value.split_once("://") else { return false };
+    path_of(value).is_some_and(|path| path.bytes().all(is_plain) && !path.ends_with('/'))
+}
+
+/// A URL of a document: an issuer's, but for a query and a slash at its end.
+pub(crate) fn is_document_url(value: &str) -> bool {
+    path_of(value).is_some_and(|path| path.bytes().all(|byte| is_plain(byte) || byte == b'?'))
+}
+
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&byte)
+}
+
+/// The path of an https URL, or of an http URL on loopback, with all that follows it.
+fn path_of(value: &str) -> Option<&str> {
+    let (scheme, rest) = value.split_once("://")?;
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     // What follows the last colon is a port, or the end of an IPv6 address.
     let host = match authority.rsplit_once(':') {
@@ -369,9 +401,7 @@ fn is_issuer(value: &str) -> bool {
         "http" => matches!(host, "localhost" | "127.0.0.1") || address == Some(Ipv6Addr::LOCALHOST),
         _ => false,
     };
-    let plain =
-        |byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9') || b"/-._~!$&'()*+,;=:@%".contains(&byte);
-    reachable && path.bytes().all(plain) && !path.ends_with('/')
+    reachable.then_some(path)
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub const MAX_READ_LENGTH: usize = 8 * 1024;
 pub const MAX_MINTED_LENGTH: usize = 4 * 1024;
 
 /// Of RSA with 8192 bits; in bytes.
-const LONGEST_SIGNATURE: usize = 1024;
+pub(crate) const LONGEST_SIGNATURE: usize = 1024;
 
 /// Longer identifiers are not believed, in bytes: they become keys of maps and fields of logs.
 pub const MAX_ID_LENGTH: usize = 256;
@@ -230,7 +230,7 @@ pub enum Rejection {
     /// The header is not JSON, lacks a member or has one that is not allowed.
     #[error("header not acceptable")]
     Header,
-    /// `typ` is not `at+jwt`; of a one-time token, not its own.
+    /// `typ` is not `at+jwt`, or, of a one-time token, not its own; or the token is of another kind than access tokens.
     #[error("wrong type")]
     WrongType,
     /// No key has this `kid`.
@@ -400,8 +400,8 @@ fn check_times(exp: NumericDate, nbf: Option<NumericDate>, iat: NumericDate, now
     Ok(())
 }
 
-/// In any case, with or without `application/` before it (RFC 9068 §4, RFC 7515 §4.1.9).
-fn is_type(typ: &str, expected: &str) -> bool {
+/// Whether `typ` says this, in any case, with or without `application/` before it (RFC 9068 §4, RFC 7515 §4.1.9).
+pub(crate) fn is_type(typ: &str, expected: &str) -> bool {
     let prefix = "application/";
     let short = match typ.split_at_checked(prefix.len()) {
         Some((start, rest)) if start.eq_ignore_ascii_case(prefix) => rest,
@@ -419,12 +419,12 @@ fn read<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Option<T> {
 }
 
 /// Strict base64url: no padding, no white space, no other alphabet, no loose bits at the end (RFC 7515 §2).
-fn decode(part: &str) -> Result<Vec<u8>, Rejection> {
+pub(crate) fn decode(part: &str) -> Result<Vec<u8>, Rejection> {
     BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| Rejection::NotCompact)
 }
 
 /// The same, without asking for memory.
-fn decode_signature<'a>(part: &str, room: &'a mut [u8; LONGEST_SIGNATURE]) -> Result<&'a [u8], Rejection> {
+pub(crate) fn decode_signature<'a>(part: &str, room: &'a mut [u8; LONGEST_SIGNATURE]) -> Result<&'a [u8], Rejection> {
     let length = BASE64_URL_SAFE_NO_PAD.decode_slice(part, room).map_err(|error| match error {
         DecodeSliceError::DecodeError(_) => Rejection::NotCompact,
         DecodeSliceError::OutputSliceTooSmall => Rejection::Signature,

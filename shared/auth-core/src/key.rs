@@ -216,7 +216,23 @@ impl VerifyingKey {
     }
 
     fn from_jwk(jwk: &Jwk) -> Option<Self> {
-        let algorithm = Algorithm::try_from(jwk.common.key_algorithm?).ok()?;
+        Self::for_algorithm(jwk, Algorithm::try_from(jwk.common.key_algorithm?).ok()?)
+    }
+
+    /// A public key of another issuer's set, for one of these algorithms. Such a set may name none (RFC 7517 §4.4), so the
+    /// key's type decides.
+    pub(crate) fn of_another(jwk: &Jwk, algorithms: &[Algorithm]) -> Option<Self> {
+        let algorithm = match (jwk.common.key_algorithm, &jwk.algorithm) {
+            (Some(algorithm), _) => Algorithm::try_from(algorithm).ok()?,
+            (None, AlgorithmParameters::RSA(_)) => Algorithm::RS256,
+            (None, AlgorithmParameters::EllipticCurve(_)) => Algorithm::ES256,
+            (None, AlgorithmParameters::OctetKeyPair(_)) => Algorithm::EdDSA,
+            (None, _) => return None,
+        };
+        algorithms.contains(&algorithm).then(|| Self::for_algorithm(jwk, algorithm)).flatten()
+    }
+
+    fn for_algorithm(jwk: &Jwk, algorithm: Algorithm) -> Option<Self> {
         let kid = jwk.common.key_id.clone().filter(|kid| !kid.is_empty())?;
         let operations = jwk.common.key_operations.as_deref();
         let verifies = matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature))

@@ -9,8 +9,9 @@ use auth_core::jwt::one_time::{OneTimeClaims, Purpose};
 use auth_core::jwt::{Rejection, Verifier};
 use auth_core::key_ring::KeyRing;
 use auth_core::time::{Clock, UnixTime};
+use auth_watch::key_watch::{KeyWatch, NoKeys};
 
-use crate::key_watch::{KeyWatch, NoKeys};
+use crate::key_watch::ring_watch;
 use crate::store::Store;
 
 /// So old may a copy of the keys be that is read again beside an answer, where killed keys are not heard of otherwise.
@@ -56,7 +57,7 @@ impl Verifiers {
     pub fn bind(self, store: &Store, clock: &Arc<dyn Clock>, soft: Duration) -> Self {
         let Self::Unbound { issuer, audience } = self else { return self };
         let make = move |ring: KeyRing, now| Ok(Verifier::new(issuer.clone(), audience.clone(), ring.key_set(now)?));
-        Self::Table(Box::new(KeyWatch::new(store.clone(), Arc::clone(clock), soft, make)))
+        Self::Table(Box::new(ring_watch(store.clone(), Arc::clone(clock), soft, make)))
     }
 
     /// Reads the keys, as a start does before its first invocation. If that fails, the first token waits for them.

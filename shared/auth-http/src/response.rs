@@ -134,6 +134,12 @@ pub fn forbidden(detail: &str) -> Response {
     problem(StatusCode::FORBIDDEN, detail)
 }
 
+/// 403 with the challenge that says "do not bother": the access token is good, and does not reach this far (RFC 6750 §3.1).
+pub fn insufficient_scope() -> Response {
+    let response = problem(StatusCode::FORBIDDEN, "the access token does not reach this far");
+    with_header(response, WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\""))
+}
+
 /// 404 with problem details.
 pub fn not_found() -> Response {
     problem(StatusCode::NOT_FOUND, "there is nothing at this path")
@@ -149,12 +155,6 @@ pub fn unauthorized() -> Response {
 pub fn invalid_token() -> Response {
     let response = problem(StatusCode::UNAUTHORIZED, "the access token is missing, expired or not valid");
     with_header(response, WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""))
-}
-
-/// 403 with the challenge that says "no refresh helps": the access token is good, and does not reach this far (RFC 6750 §3.1).
-pub fn insufficient_scope() -> Response {
-    let response = problem(StatusCode::FORBIDDEN, "the access token does not reach this far");
-    with_header(response, WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"insufficient_scope\""))
 }
 
 /// 429, with the time to wait. Without an OAuth error code: clients take those as the end of the session.

@@ -17,8 +17,10 @@ use auth_core::scope::Scope;
 use auth_core::session::Session;
 use auth_core::time::{Clock, Moment, UnixTime};
 use auth_core::user::User;
-use auth_dynamodb::key_watch::{KeyWatch, NoKeys, RETRY};
+use auth_dynamodb::key_watch::ring_watch;
 use auth_dynamodb::store::{CALL_TIMEOUT, Store};
+use auth_watch::key_watch::{KeyWatch, NoKeys};
+use auth_watch::pace::RETRY;
 use tokio::sync::Mutex;
 
 use crate::material::{Material, MaterialError};
@@ -218,7 +220,7 @@ struct Turns {
 
 impl Turns {
     fn new(vault: Vault, store: &Store, clock: &Arc<dyn Clock>) -> Self {
-        let ring = KeyWatch::new(store.clone(), Arc::clone(clock), SOFT, |ring, _| Ok(ring));
+        let ring = ring_watch(store.clone(), Arc::clone(clock), SOFT, |ring, _| Ok(ring));
         Self { ring, vault, clock: Arc::clone(clock), held: RwLock::default(), asked: Mutex::default() }
     }
 

@@ -2,7 +2,7 @@
 
 use auth_core::config::{ConfigError, Variables};
 use auth_core::refresh_token::RefreshKeys;
-use auth_dynamodb::key_watch::NoKeys;
+use auth_watch::key_watch::NoKeys;
 
 use crate::place::{KeyKind, Place};
 use crate::vault::Vault;

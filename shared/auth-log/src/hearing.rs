@@ -8,10 +8,11 @@ use tracing_subscriber::layer::{Context, Filter};
 use crate::metric;
 
 /// The crates that say something, by the beginning of their names.
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
     "auth_core",
     "auth_dynamodb",
     "auth_http",
+    "auth_issuers",
     "auth_keys",
     "auth_password",
     "authorizer",

@@ -260,6 +260,7 @@ fn authorizer(
     let mut config = authorizer::config::Config::from_variables(variables)?;
     let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
     config.verifier = config.verifier.bind(store, &clock, KEYS_SOFT);
+    config.issuers = config.issuers.bind(&clock)?;
     let watch = config.revocation.as_ref().map(|revocation| {
         let journal = TableJournal::new(store.clone(), revocation.copy(0));
         Watch::new(journal, revocation.freshness, Arc::clone(&clock), 0)
