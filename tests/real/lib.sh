@@ -132,6 +132,24 @@ start_dynamodb_local() {
     export DYNAMODB_ENDPOINT=http://127.0.0.1:$port
 }
 
+# start_stack LOG VARIABLE=VALUE...: starts what `cargo run` starts, until this shell ends; exports URL, PASSWORD, CLIENT_SECRET, and
+# where authctl finds the table.
+start_stack() {
+    local log=$1 ready=$1.ready
+    : >"$ready"
+    env LOG_LEVEL=ERROR "${@:2}" target/debug/local --port 0 >"$ready" 2>"$log" &
+    local stack=$!
+    stop_at_exit "$stack"
+    until grep -q '^demo client' "$ready"; do
+        kill -0 "$stack" 2>/dev/null || { cat "$log" >&2; return 1; }
+        sleep 0.2
+    done
+    said() { sed -n "s/^$1 //p" "$ready"; }
+    URL=$(said ready) PASSWORD=$(said 'demo user demo password') CLIENT_SECRET=$(said 'demo client demo secret')
+    AWS_ENDPOINT_URL_DYNAMODB=$(said dynamodb)
+    export URL PASSWORD CLIENT_SECRET AWS_ENDPOINT_URL_DYNAMODB
+}
+
 # start_ministack LOG: starts an AWS on loopback, until this shell ends; the environment leads to it.
 start_ministack() {
     local port

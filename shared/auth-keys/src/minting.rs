@@ -46,7 +46,7 @@ pub struct MintingKeys {
 
 #[derive(Debug)]
 enum Signing {
-    Fixed(Box<Signer>),
+    Fixed(Arc<Signer>),
     Unbound(Place),
     Turns(Box<Turns>),
 }
@@ -108,10 +108,14 @@ impl MintingKeys {
     ///
     /// [`NoKeys`]: nothing signs at this moment.
     pub async fn ready(&self, now: UnixTime) -> Result<(), NoKeys> {
+        self.signer(now).await.map(drop)
+    }
+
+    async fn signer(&self, now: UnixTime) -> Result<Arc<Signer>, NoKeys> {
         match &self.signing {
-            Signing::Fixed(_) => Ok(()),
+            Signing::Fixed(signer) => Ok(Arc::clone(signer)),
             Signing::Unbound(_) => Err(NoKeys),
-            Signing::Turns(turns) => turns.signer(now).await.map(drop),
+            Signing::Turns(turns) => turns.signer(now).await,
         }
     }
 
@@ -129,14 +133,7 @@ impl MintingKeys {
         jti: TokenId,
         now: UnixTime,
     ) -> Result<AccessToken, MintFault> {
-        match &self.signing {
-            Signing::Fixed(signer) => Ok(issuer.mint(signer, user, session, scope, jti, now)?),
-            Signing::Unbound(_) => Err(NoKeys.into()),
-            Signing::Turns(turns) => {
-                let signer = turns.signer(now).await?;
-                Ok(issuer.mint(&signer, user, session, scope, jti, now)?)
-            }
-        }
+        Ok(issuer.mint(&*self.signer(now).await?, user, session, scope, jti, now)?)
     }
 
     /// Mints a one-time token, likewise: [`Issuer::mint_one_time`].
@@ -153,14 +150,7 @@ impl MintingKeys {
         jti: TokenId,
         now: UnixTime,
     ) -> Result<String, MintFault> {
-        match &self.signing {
-            Signing::Fixed(signer) => Ok(issuer.mint_one_time(signer, purpose, sub, life, jti, now)?),
-            Signing::Unbound(_) => Err(NoKeys.into()),
-            Signing::Turns(turns) => {
-                let signer = turns.signer(now).await?;
-                Ok(issuer.mint_one_time(&signer, purpose, sub, life, jti, now)?)
-            }
-        }
+        Ok(issuer.mint_one_time(&*self.signer(now).await?, purpose, sub, life, jti, now)?)
     }
 
     /// Mints a client's own access token, likewise.
@@ -176,21 +166,14 @@ impl MintingKeys {
         jti: TokenId,
         now: UnixTime,
     ) -> Result<AccessToken, MintFault> {
-        match &self.signing {
-            Signing::Fixed(signer) => Ok(issuer.mint_for_client(signer, client, scope, jti, now)?),
-            Signing::Unbound(_) => Err(NoKeys.into()),
-            Signing::Turns(turns) => {
-                let signer = turns.signer(now).await?;
-                Ok(issuer.mint_for_client(&signer, client, scope, jti, now)?)
-            }
-        }
+        Ok(issuer.mint_for_client(&*self.signer(now).await?, client, scope, jti, now)?)
     }
 }
 
 impl Signing {
     fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         if !Place::is_named(KeyKind::Signing, variables) {
-            return Ok(Self::Fixed(Box::new(Signer::new(variables.signing_key()?))));
+            return Ok(Self::Fixed(Arc::new(Signer::new(variables.signing_key()?))));
         }
         if variables.optional("SIGNING_KEY").is_some() {
             return Err(ConfigError::Contradiction("SIGNING_KEY is in the secret: set one of them".to_owned()));

@@ -42,11 +42,11 @@ impl Place {
     /// # Errors
     ///
     /// [`ConfigError`] naming the variables.
-    pub fn from_variables(purpose: KeyKind, variables: &Variables<'_>) -> Result<Self, ConfigError> {
-        let name = purpose.secret();
+    pub fn from_variables(kind: KeyKind, variables: &Variables<'_>) -> Result<Self, ConfigError> {
+        let name = kind.secret();
         match (variables.optional(name), variables.optional(FILE)) {
             (Some(_), Some(_)) => Err(ConfigError::Contradiction(format!("{name} and {FILE} cannot both be set"))),
-            (Some(secret), None) => Ok(Self::Secret(purpose, secret)),
+            (Some(secret), None) => Ok(Self::Secret(kind, secret)),
             (None, Some(file)) => Ok(Self::File(file.into())),
             (None, None) => {
                 let expected = format!("the secret of Secrets Manager that holds the keys, or {FILE} a file");
@@ -56,8 +56,8 @@ impl Place {
     }
 
     /// Whether either variable is set.
-    pub fn is_named(purpose: KeyKind, variables: &Variables<'_>) -> bool {
-        variables.optional(purpose.secret()).is_some() || variables.optional(FILE).is_some()
+    pub fn is_named(kind: KeyKind, variables: &Variables<'_>) -> bool {
+        variables.optional(kind.secret()).is_some() || variables.optional(FILE).is_some()
     }
 
     /// That what is named cannot be used.
@@ -67,7 +67,7 @@ impl Place {
 
     const fn variable(&self) -> &'static str {
         match self {
-            Self::Secret(purpose, _) => purpose.secret(),
+            Self::Secret(kind, _) => kind.secret(),
             Self::File(_) => FILE,
         }
     }

@@ -1,8 +1,7 @@
-// The stack that `run` started, and what no standard names: signing in, and the operator's commands.
-import { execFileSync } from 'node:child_process';
+// The stack that `run` started, and what no standard names: signing in.
 import { mock } from 'node:test';
 
-const { ISSUER, ALGORITHM, AUDIENCE, PASSWORD, CLIENT_SECRET, AUTHCTL } = process.env;
+const { ISSUER, ALGORITHM, AUDIENCE, PASSWORD, CLIENT_SECRET } = process.env;
 
 export const issuer = ISSUER;
 export const algorithm = ALGORITHM;
@@ -18,15 +17,6 @@ export async function me(accessToken) {
   return fetch(`${issuer}/me`, { headers: { authorization: `Bearer ${accessToken}` } });
 }
 
-// A token of a key that was killed since, and one of the key that signs in its place.
-export async function aroundAKill() {
-  const before = (await signIn()).access_token;
-  const { kid } = JSON.parse(Buffer.from(before.split('.')[0], 'base64url'));
-  execFileSync(AUTHCTL, ['--yes', 'keys', 'kill', kid]);
-  await post('/_local/clock', { advance_seconds: 20 });
-  return { before, after: (await signIn()).access_token };
-}
-
 // Runs `act` as if it were later, as these clients see it.
 export async function later(seconds, act) {
   mock.timers.enable({ apis: ['Date'], now: Date.now() + seconds * 1000 });
@@ -37,7 +27,7 @@ export async function later(seconds, act) {
   }
 }
 
-async function post(path, body) {
+export async function post(path, body) {
   const headers = { 'content-type': 'application/json' };
   const answer = await fetch(`${issuer}${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);

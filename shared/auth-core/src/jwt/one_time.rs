@@ -1,7 +1,8 @@
 //! One-time tokens: for a link, or for one step that has to be confirmed. The store takes each `jti` once.
 //!
 //! They have a type of their own, so none of them passes for an access token and no access token for one of them (RFC 8725
-//! §3.11), and a purpose, so that a link to confirm an address resets no password.
+//! §3.11). Their audience names their purpose, so that a link to confirm an address resets no password, and so that a library which
+//! looks at no type takes none of them for an access token, either (§3.9).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -42,6 +43,11 @@ impl Purpose {
         let is_purpose = (1..=64).contains(&text.len()) && text.bytes().all(is_plain);
         if is_purpose { Ok(Self(text.to_owned())) } else { Err(MalformedPurpose) }
     }
+
+    /// The claim `aud` of a token for this: that of access tokens, and this behind `#`.
+    fn audience(&self, audience: &str) -> String {
+        format!("{audience}#{self}")
+    }
 }
 
 impl fmt::Display for Purpose {
@@ -74,7 +80,6 @@ struct MintedOneTimeClaims<'a> {
     exp: u64,
     iat: u64,
     jti: TokenId,
-    purpose: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -89,8 +94,6 @@ struct UnverifiedOneTimeClaims<'a> {
     iat: NumericDate,
     #[serde(borrow)]
     jti: Cow<'a, str>,
-    #[serde(borrow)]
-    purpose: Cow<'a, str>,
 }
 
 impl TokenHeader {
@@ -136,11 +139,10 @@ impl Issuer {
         header.draft(&MintedOneTimeClaims {
             iss: &self.iss,
             sub,
-            aud: &self.aud,
+            aud: &purpose.audience(&self.aud),
             exp: (now + life.min(LONGEST_LIFE)).seconds(),
             iat: now.seconds(),
             jti,
-            purpose: &purpose.0,
         })
     }
 }
@@ -158,7 +160,7 @@ impl Verifier {
         if claims.iss != self.issuer {
             return Err(Rejection::WrongIssuer);
         }
-        if !claims.aud.contains(&self.audience) || claims.purpose != purpose.0 {
+        if !claims.aud.contains(&purpose.audience(&self.audience)) {
             return Err(Rejection::WrongAudience);
         }
         check_times(claims.exp, None, claims.iat, now)?;
@@ -239,6 +241,9 @@ mod tests {
                 exp: NOW + LIFE,
             };
             assert_eq!(claims, expected, "{algorithm:?}");
+            let written: serde_json::Value =
+                serde_json::from_slice(&test_keys::base64url(token.split('.').nth(1).unwrap())).unwrap();
+            assert_eq!(written["aud"], "https://api.example#password-reset", "not that of access tokens");
             let other = parts.verifier.verify_one_time(&token, &purpose("step-up"), NOW);
             assert_eq!(other.err(), Some(Rejection::WrongAudience), "{algorithm:?}");
         }
