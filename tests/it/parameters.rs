@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::template::{FUNCTIONS, TEMPLATE, parse, sample};
 
+const ALONE: &str = include_str!("../../examples/authorizer-alone/template.yaml");
 const ISSUERS: &str = r#"[
     {"issuer": "https://idp.example/", "audience": "api", "algorithms": ["RS256"], "jwks_uri": "https://idp.example/keys"}
 ]"#;
@@ -65,10 +66,20 @@ fn patterns_refuse_what_aws_would() {
     }
 }
 
+/// With what a parameter is if nobody gives it, every function starts.
+#[test]
+fn defaults_are_good() {
+    for template in [TEMPLATE, ALONE] {
+        for (parameter, variable) in [("RoutePolicy", "ROUTE_POLICY"), ("TrustedIssuers", "TRUSTED_ISSUERS")] {
+            let default = parse(template)["Parameters"][parameter]["Default"].as_str().unwrap().to_owned();
+            assert!(starts(variable, &default), "{variable}: {default:?}");
+        }
+    }
+}
+
 /// A parameter keeps its value from one deployment to the next, so one that would pin the authorizer to old keys is refused.
 #[test]
 fn keys_are_in_the_table_or_in_a_parameter() {
-    const ALONE: &str = include_str!("../../examples/authorizer-alone/template.yaml");
     let rows = [
         (TEMPLATE, [("Revocation", "on"), ("Jwks", "")], true),
         (TEMPLATE, [("Revocation", "on"), ("Jwks", "{}")], false),
