@@ -88,7 +88,7 @@ fn each_heavy_dependency_has_one_home() {
         ("argon2", vec!["auth-password"]),
         ("jsonwebtoken", vec!["auth-core", "bench"]),
         ("dynoxide-rs", vec!["admin", "bench", "local", "model", "tests"]),
-        ("tracing-subscriber", vec!["auth-log"]),
+        ("tracing-subscriber", vec!["auth-log", "axum-service"]),
     ];
     let metadata = metadata();
     for (dependency, expected) in homes {
@@ -127,25 +127,44 @@ fn what_keeps_keys_young_knows_no_aws() {
     }
 }
 
-/// The packages of `name` with the features that it has when it is built by itself, as it is to be shipped.
-fn built_alone(name: &str) -> BTreeSet<String> {
+/// The packages of `name`, each with its features, when it is built by itself, as it is to be shipped.
+fn built_alone(name: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let options = ["--locked", "--edges", "normal,build", "--prefix", "none", "--format", "{p} {f}", "--no-dedupe"];
     let tree = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--edges", "normal", "--prefix", "none", "--format", "{p}", "--package", name])
+        .args(["tree", "--package", name, "--target", "x86_64-unknown-linux-gnu"])
+        .args(options)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();
     assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
-    let packages = String::from_utf8(tree.stdout).unwrap();
-    packages.lines().filter_map(|package| package.split(' ').next()).map(str::to_owned).collect()
+    let mut packages: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in String::from_utf8(tree.stdout).unwrap().lines() {
+        let (package, features) = line.split_once(' ').unwrap();
+        packages.entry(package.to_owned()).or_default().insert(features.to_owned());
+    }
+    packages
+}
+
+/// Another feature in one function would have the SDK compiled once more for that function alone: minutes of every build.
+#[test]
+fn what_functions_share_they_compile_once() {
+    let functions = ["login", "refresh", "revoke", "introspect", "sessions", "discovery", "authorizer", "rotate-keys"];
+    let all = functions.map(built_alone);
+    for (name, one) in functions.iter().zip(&all) {
+        for (package, features) in one {
+            let others = all.iter().filter_map(|other| other.get(package));
+            assert!(others.clone().all(|other| other == features), "{package} in {name}: {features:?}, {others:?}");
+        }
+    }
 }
 
 #[test]
 fn there_is_one_tls_stack_and_one_crypto_library() {
     for function in ["login", "refresh", "revoke", "introspect", "sessions", "rotate-keys", "authorizer"] {
         let linked = built_alone(function);
-        assert!(linked.contains("rustls") && linked.contains("aws-lc-rs"), "{function}: {linked:?}");
+        assert!(linked.contains_key("rustls") && linked.contains_key("aws-lc-rs"), "{function}: {linked:?}");
         for absent in ["ring", "openssl", "native-tls", "rsa", "aws-sdk-sso", "aws-sdk-ssooidc"] {
-            assert!(!linked.contains(absent), "{function} links {absent}");
+            assert!(!linked.contains_key(absent), "{function} links {absent}");
         }
     }
 }

@@ -16,6 +16,7 @@ mod custody;
 mod delegation;
 mod deployed;
 mod description;
+mod downstream;
 mod emf;
 mod events;
 mod faults;

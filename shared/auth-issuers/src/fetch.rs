@@ -10,6 +10,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rustls::crypto::aws_lc_rs;
 
 /// So long a fetch takes at most, from the look-up of the name to the last byte.
 pub const TIME_LIMIT: Duration = Duration::from_secs(2);
@@ -50,7 +51,9 @@ impl Fetcher {
     ///
     /// [`NoRoots`].
     pub fn new() -> Result<Self, NoRoots> {
-        let connector = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
+        // The provider is named here and not by a feature of hyper-rustls: features are what the SDK has, so that both are built once.
+        let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(aws_lc_rs::default_provider())?;
+        let connector = tls.https_or_http().enable_http1().build();
         Ok(Self(Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector)))
     }
 
