@@ -18,7 +18,7 @@ use tracing::{Instrument as _, Level};
 use crate::emf::points;
 use crate::harness::{Api, RESTED, SECOND, START, engine, table_name};
 use crate::listening::Listening;
-use crate::wire::{Fault, Wire};
+use crate::wire::{Fault, Wire, dynamodb};
 
 /// A file of keys that ends with this value.
 struct KeyFile(PathBuf);
@@ -54,7 +54,7 @@ impl KeyFile {
     }
 
     async fn function(&self, store: Store, algorithm: &str, clock: Arc<dyn Clock>) -> App {
-        App::new(self.keeper(store, algorithm).await, clock, Arc::new(OsEntropy))
+        App::new(self.keeper(store.clone(), algorithm).await, store, clock, Arc::new(OsEntropy))
     }
 }
 
@@ -107,6 +107,24 @@ async fn each_run_ends_with_a_line_that_has_its_latency_and_the_usual_keys() {
         let expected: Vec<&str> = [&["Latency"], counted].concat();
         assert!(names.len() == expected.len() && expected.iter().all(|name| names.iter().any(|it| it == name)));
     }
+}
+
+#[tokio::test]
+async fn a_table_that_forgets_nothing_is_found_before_anybody_signs_in() {
+    let log = Listening::at(Level::INFO);
+    let (engine, table) = (engine().await, table_name());
+    let store = Store::on_loopback(&engine, table.clone());
+    store.create_table().await.unwrap();
+    let off = json!({"AttributeName": "ttl", "Enabled": false});
+    dynamodb(&engine, "UpdateTimeToLive", &json!({"TableName": table, "TimeToLiveSpecification": off})).await;
+    let file = KeyFile::new();
+    let app = file.function(store, "EdDSA", Arc::new(ManualClock::new(START))).await;
+    assert!(!invoke(&app).await, "so an alarm is raised");
+    let lines = log.lines();
+    assert_eq!(events(&lines)[..3], ["refresh_keys_made", "key_made", "key_made"], "keys are made all the same");
+    let fault =
+        "the table's time-to-live is off: turn it on for the attribute \"ttl\": old sessions are never swept up";
+    assert_eq!((&lines[3]["event"], &lines[3]["error"]), (&json!("fault"), &json!(fault)));
 }
 
 /// Keys are made, sign, die, are missing and are damaged, while everything is written down.

@@ -30,8 +30,8 @@ async fn main() -> ExitCode {
 async fn start(variables: &Variables<'_>) -> Result<App, ConfigError> {
     auth_log::start(SERVICE, variables, std::io::stdout)?;
     let store = Store::from_environment(variables.table_name()?).await;
-    let keeper = Keeper::from_variables(variables, store).await?;
-    Ok(App::new(keeper, Arc::new(SystemClock), Arc::new(OsEntropy)))
+    let keeper = Keeper::from_variables(variables, store.clone()).await?;
+    Ok(App::new(keeper, store, Arc::new(SystemClock), Arc::new(OsEntropy)))
 }
 
 /// Whatever the event is: there is one thing to do.
