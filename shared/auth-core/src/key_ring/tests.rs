@@ -54,6 +54,23 @@ fn what_a_key_is_follows_from_the_ring_and_the_instant() {
     }
 }
 
+/// What the table keeps of a key, and what a line of the log may show of it.
+#[test]
+fn the_public_half_is_a_jwk_and_a_shared_key_has_none() {
+    for algorithm in [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA, Algorithm::HS256] {
+        let jwk = signing_key(algorithm).jwk().clone();
+        let key = RingKey::new(jwk, Custody::Secret, NOW, NOW).unwrap();
+        let public = key.public_jwk();
+        let read = public.map(|jwk| RingKey::parse(&jwk, Custody::Secret, NOW, NOW).unwrap());
+        assert_eq!(
+            read.map(|read| read.kid().to_owned()),
+            (algorithm != Algorithm::HS256).then(|| key.kid().to_owned())
+        );
+        let shown = format!("{key:?}");
+        assert!(shown.contains(key.kid()) && !shown.contains("jwk"), "{shown}");
+    }
+}
+
 #[test]
 fn after_a_kill_the_next_turn_has_come() {
     let hour = Duration::from_hours(1);
