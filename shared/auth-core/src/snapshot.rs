@@ -281,6 +281,14 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_takes_24_bytes_at_most() {
+        let entries: Vec<Entry> = (0..1_000).map(|n| entry(Revocation::token(&n.to_string()))).collect();
+        let snapshot = snapshot(&entries);
+        assert_eq!(snapshot.bytes(), 1_000 * size_of::<Mark>() + snapshot.buckets.starts.len() * size_of::<u32>());
+        assert!(snapshot.bytes() <= 24 * snapshot.len(), "{}", snapshot.bytes());
+    }
+
+    #[test]
     fn every_reason_has_its_name() {
         let names = [
             (Revoked::Token, "token_revoked"),
@@ -350,6 +358,9 @@ mod tests {
         assert_eq!((snapshot.admits(&claims()), snapshot.is_empty()), (Err(Revoked::Token), false));
         snapshot.absorb(Vec::new(), NOW + 11 * MINUTE);
         assert!(snapshot.is_empty());
+        let mut snapshot = self::snapshot(&[entry(Revocation::token("token"))]);
+        snapshot.absorb(Vec::new(), NOW + 10 * MINUTE);
+        assert!(snapshot.is_empty(), "at its end");
     }
 
     #[test]

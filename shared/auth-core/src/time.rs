@@ -160,6 +160,14 @@ mod tests {
     }
 
     #[test]
+    fn the_systems_clock_goes() {
+        let released = UnixTime::from_seconds(1_767_225_600); // 2026
+        let (wall, steady) = (SystemClock.now(), SystemClock.steady());
+        assert!(wall > released, "{wall:?}");
+        assert!((0..10_000_000).any(|_| SystemClock.steady() > steady));
+    }
+
+    #[test]
     fn seconds_round_down() {
         assert_eq!(UnixTime::from_millis(1_999).seconds(), 1);
     }

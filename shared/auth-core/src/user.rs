@@ -120,6 +120,16 @@ mod tests {
     }
 
     #[test]
+    fn a_session_has_of_its_scope_what_the_user_still_has() {
+        let user = User { scope: Scope::parse("b c d").unwrap(), ..user() };
+        let (id, nonce) = (crate::id::SessionId::from_bytes([2; 16]), crate::refresh_token::Nonce::from_bytes([0; 16]));
+        let begun =
+            Session::begin(user.id, id, nonce, &crate::policy::SessionPolicy::default(), UnixTime::from_millis(0));
+        let session = Session { scope: Scope::parse("a b c").unwrap(), ..begun };
+        assert_eq!(user.scope_in(&session), Scope::parse("b c").unwrap());
+    }
+
+    #[test]
     fn disabled_and_floor_are_told_apart() {
         let user = user();
         assert_eq!(user.admits(7), Ok(()));
