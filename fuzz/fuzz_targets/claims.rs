@@ -8,7 +8,9 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|claims: &[u8]| {
     let Ok(claims) = verifier().verify(&signed(claims), NOW) else { return };
     assert!(NOW < claims.exp + LEEWAY && claims.iat <= NOW + LEEWAY, "not of this time");
-    for id in [&claims.sub, &claims.sid, &claims.jti, &claims.client_id] {
+    let ids = [claims.sub.as_str(), &claims.jti, &claims.client_id];
+    for id in ids.into_iter().chain(claims.sid()) {
         assert!((1..=MAX_ID_LENGTH).contains(&id.len()), "{id}");
     }
+    assert!(claims.session.is_some() || claims.sub == claims.client_id, "nobody's token");
 });
