@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use auth_core::bearer;
 use auth_core::claims::AccessClaims;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -55,7 +56,7 @@ trait Guard: Clone + Send + 'static {
 
 impl Guard for RequireToken {
     async fn admit(self, mut request: Request) -> Result<Request, Response> {
-        let Some(token) = bearer(request.headers()) else { return Err(unauthorized("Bearer")) };
+        let Some(token) = only_token(request.headers()) else { return Err(unauthorized("Bearer")) };
         match self.0.verify(token).await {
             Ok(Ok(claims)) => {
                 request.extensions_mut().insert(claims);
@@ -106,10 +107,10 @@ where
 }
 
 /// One field `Authorization`, with one bearer token (RFC 6750 §2.1).
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+fn only_token(headers: &HeaderMap) -> Option<&str> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
-    let (scheme, token) = fields.next()?.to_str().ok()?.split_once(' ')?;
-    (fields.next().is_none() && scheme.eq_ignore_ascii_case("Bearer")).then_some(token)
+    let token = bearer::token(fields.next()?.to_str().ok()?)?;
+    fields.next().is_none().then_some(token)
 }
 
 fn unauthorized(challenge: &'static str) -> Response {

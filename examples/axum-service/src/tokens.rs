@@ -1,20 +1,15 @@
 //! What the service knows of the issuer: its keys, fetched from where they are published.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use auth_core::claims::AccessClaims;
 use auth_core::jwt::{Rejection, Verifier};
 use auth_core::key::KeySet;
 use auth_core::time::Clock;
 use auth_issuers::fetch::Fetcher;
+use auth_issuers::trusted::PACE;
 use auth_watch::key_watch::{KeyWatch, NoKeys};
-use auth_watch::pace::{Pace, RETRY};
 use axum::http::Uri;
-
-/// The issuer publishes a key for hours before it signs with it, and says that the set may be kept for 5 minutes.
-const PACE: Pace =
-    Pace { soft: Duration::from_mins(5), firm: Duration::from_mins(10), hard: Duration::from_hours(1), respite: RETRY };
 
 /// What believes access tokens of one issuer for one audience.
 pub struct Tokens {
@@ -46,12 +41,7 @@ impl Tokens {
     /// [`NoKeys`]: whether the token is good is not known.
     pub async fn verify(&self, token: &str) -> Result<Result<AccessClaims, Rejection>, NoKeys> {
         self.keys.touch().await;
-        let believed = self.keys.known().await?.verify(token, self.clock.now());
-        if believed.as_ref().err() == Some(&Rejection::UnknownKey)
-            && let Some(newer) = self.keys.look_up().await?
-        {
-            return Ok(newer.verify(token, self.clock.now()));
-        }
-        Ok(believed)
+        let now = self.clock.now();
+        self.keys.judge(|verifier| verifier.verify(token, now)).await
     }
 }

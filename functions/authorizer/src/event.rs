@@ -10,6 +10,7 @@
 //!
 //! Only what is needed is read, so that nothing else in an event can make it fail.
 
+use auth_core::bearer;
 use serde_json::Value;
 
 use crate::arn::{MethodArn, Target};
@@ -103,7 +104,7 @@ impl<'a> Question<'a> {
                 bearer(field)
             }
             (None, Some(token)) => {
-                if is_token(token) {
+                if bearer::is_token(token) {
                     Ok(token)
                 } else {
                     Err(NoToken::Malformed)
@@ -156,13 +157,7 @@ fn single<'a>(values: impl Iterator<Item = &'a Value>) -> Result<Option<&'a str>
 /// The one token of an `Authorization` header field: the scheme `Bearer` in any case, one space, one token. Lists,
 /// parameters and other white space are refused.
 fn bearer(field: &str) -> Result<&str, NoToken> {
-    let (scheme, token) = field.split_once(' ').ok_or(NoToken::Malformed)?;
-    if scheme.eq_ignore_ascii_case("Bearer") && is_token(token) { Ok(token) } else { Err(NoToken::Malformed) }
-}
-
-/// The characters of RFC 6750 §2.1.
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
+    bearer::token(field).ok_or(NoToken::Malformed)
 }
 
 #[cfg(test)]

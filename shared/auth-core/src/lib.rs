@@ -5,6 +5,7 @@
 //! `main` to pass in: [`time::SystemClock`], [`entropy::OsEntropy`], [`config::environment`] and, at start,
 //! [`config::Variables::document`].
 
+pub mod bearer;
 pub mod claims;
 pub mod client;
 pub mod config;

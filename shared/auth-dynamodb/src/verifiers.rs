@@ -88,18 +88,11 @@ impl Verifiers {
         &self,
         verify: impl Fn(&Verifier) -> Result<T, Rejection>,
     ) -> Result<Result<T, Rejection>, NoKeys> {
-        let watch = match self {
-            Self::Fixed(verifier) => return Ok(verify(verifier)),
-            Self::Unbound { .. } => return Err(NoKeys),
-            Self::Table(watch) => watch,
-        };
-        let believed = verify(&*watch.known().await?);
-        if believed.as_ref().err() == Some(&Rejection::UnknownKey)
-            && let Some(newer) = watch.look_up().await?
-        {
-            return Ok(verify(&newer));
+        match self {
+            Self::Fixed(verifier) => Ok(verify(verifier)),
+            Self::Unbound { .. } => Err(NoKeys),
+            Self::Table(watch) => watch.judge(verify).await,
         }
-        Ok(believed)
     }
 
     /// The same by keys that are at most [`SOFT`] old, if the table answers: for whoever does not read the journal. What is forged
@@ -109,9 +102,16 @@ impl Verifiers {
     ///
     /// [`NoKeys`].
     pub async fn verify_fresh(&self, token: &str, now: UnixTime) -> Result<Result<AccessClaims, Rejection>, NoKeys> {
-        let believed = self.verify(token, now).await?;
+        self.believe_fresh(|verifier| verifier.verify(token, now)).await
+    }
+
+    async fn believe_fresh<T>(
+        &self,
+        verify: impl Fn(&Verifier) -> Result<T, Rejection>,
+    ) -> Result<Result<T, Rejection>, NoKeys> {
+        let believed = self.believe(&verify).await?;
         match self {
-            Self::Table(watch) if believed.is_ok() => Ok(watch.fresh().await?.verify(token, now)),
+            Self::Table(watch) if believed.is_ok() => Ok(verify(&*watch.fresh().await?)),
             _ => Ok(believed),
         }
     }
@@ -127,9 +127,6 @@ impl Verifiers {
         purpose: &Purpose,
         now: UnixTime,
     ) -> Result<Result<OneTimeClaims, Rejection>, NoKeys> {
-        if let Self::Table(watch) = self {
-            watch.fresh().await?;
-        }
-        self.believe(|verifier| verifier.verify_one_time(token, purpose, now)).await
+        self.believe_fresh(|verifier| verifier.verify_one_time(token, purpose, now)).await
     }
 }

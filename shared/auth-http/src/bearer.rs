@@ -1,5 +1,6 @@
 //! The access token of a request that has not passed the authorizer.
 
+use auth_core::bearer;
 use lambda_http::http::header::AUTHORIZATION;
 
 use crate::request::Request;
@@ -19,13 +20,7 @@ pub fn token(request: &Request) -> Result<Option<&str>, NotBearer> {
     if !request.headers.contains_key(AUTHORIZATION) {
         return Ok(None);
     }
-    let (scheme, token) = request.header(&AUTHORIZATION).and_then(|field| field.split_once(' ')).ok_or(NotBearer)?;
-    if scheme.eq_ignore_ascii_case("Bearer") && is_token(token) { Ok(Some(token)) } else { Err(NotBearer) }
-}
-
-/// The characters of RFC 6750 §2.1.
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte))
+    request.header(&AUTHORIZATION).and_then(bearer::token).map(Some).ok_or(NotBearer)
 }
 
 #[cfg(test)]

@@ -91,13 +91,7 @@ impl TrustedIssuer {
             Keys::Watched(watch) => watch,
         };
         watch.touch().await;
-        let believed = watch.known().await?.verify(token, now);
-        if believed.as_ref().err() == Some(&Rejection::UnknownKey)
-            && let Some(newer) = watch.look_up().await?
-        {
-            return Ok(newer.verify(token, now));
-        }
-        Ok(believed)
+        watch.judge(|verifier| verifier.verify(token, now)).await
     }
 }
 

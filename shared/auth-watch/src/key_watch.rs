@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::task::Poll;
 use std::time::Duration;
 
+use auth_core::jwt::Rejection;
 use auth_core::time::{Clock, Moment};
 use tokio::sync::Mutex;
 
@@ -115,6 +116,22 @@ impl<T> KeyWatch<T> {
         }
         let has_failed = self.read(|known| known.failed.is_some());
         if has_failed { Err(NoKeys) } else { Ok(self.usable().filter(|_| looks)) }
+    }
+
+    /// Judges a token by the keys that are known. Waits only if none are, if they are overdue, or for a key that is not among them,
+    /// which is looked up at most once in [`RETRY`].
+    ///
+    /// # Errors
+    ///
+    /// [`NoKeys`], also if a key that is not known could not be looked up.
+    pub async fn judge<C>(&self, verify: impl Fn(&T) -> Result<C, Rejection>) -> Result<Result<C, Rejection>, NoKeys> {
+        let judged = verify(&*self.known().await?);
+        if judged.as_ref().err() == Some(&Rejection::UnknownKey)
+            && let Some(newer) = self.look_up().await?
+        {
+            return Ok(verify(&newer));
+        }
+        Ok(judged)
     }
 
     /// Waits for a fetch, unless somebody else has waited for the same, and gives what is usable then.
