@@ -6,10 +6,10 @@ use std::time::Duration;
 use auth_core::config::environment;
 use auth_core::entropy::OsEntropy;
 use auth_core::key_ring::kill::Successor;
-use auth_core::key_ring::{KeyState, PUBLISH_WAIT, RETIRE_AFTER};
+use auth_core::key_ring::{Custody, KeyState, PUBLISH_WAIT, RETIRE_AFTER};
 use auth_core::time::Clock as _;
 use auth_keys::keeper::Deed;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{RESTED, SECOND, engine, table_name};
 use crate::rotating::{Rotating, kid};
@@ -114,10 +114,9 @@ async fn runs_at_the_same_moment_make_one_key() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs what tests/real/keys/run sets up"]
 async fn in_a_secret_keys_begin_take_turns_and_die() {
-    let endpoint = environment("AWS_ENDPOINT_URL_SECRETS_MANAGER").expect("see tests/real/keys/run");
     let secrets = [(); 2].map(|()| table_name());
     for name in &secrets {
-        create_secret(&endpoint, name).await;
+        create_secret(name).await;
     }
     for algorithm in ["RS256", "ES256", "EdDSA"] {
         let places = [("KEY_SECRET", secrets[0].as_str()), ("REFRESH_KEY_SECRET", &secrets[1])];
@@ -138,15 +137,143 @@ async fn in_a_secret_keys_begin_take_turns_and_die() {
     }
 }
 
-async fn create_secret(endpoint: &str, name: &str) {
-    let created = reqwest::Client::new()
+/// The same with keys that a server which speaks the API of KMS makes and signs with.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs what tests/real/keys/run sets up"]
+async fn in_kms_keys_begin_take_turns_and_die() {
+    for algorithm in ["RS256", "ES256"] {
+        let world = in_kms(algorithm, "kms").await;
+        let api = &world.api;
+        assert_eq!(world.states().await, ["active", "next"], "{algorithm}");
+        assert_eq!(world.keep().await, [], "there is nothing left to do");
+        let (tokens, next) = (api.login().await, world.kid_of(KeyState::Next).await);
+        assert_eq!(kid(&tokens.access), world.kid_of(KeyState::Active).await, "{algorithm}");
+        assert_eq!(api.me(&tokens.access).await.status, 200, "{algorithm}");
+        world.keeper.rotate(&OsEntropy, api.clock.now()).await.unwrap();
+        api.wait(PUBLISH_WAIT);
+        let fresh = api.refresh(&tokens.refresh).await.tokens();
+        assert_eq!(kid(&fresh.access), next, "{algorithm}");
+        assert_eq!(api.me(&fresh.access).await.status, 200, "{algorithm}");
+        world.keeper.kill(&next, &OsEntropy, api.clock.as_ref()).await.unwrap();
+        api.wait(SEEN);
+        assert_eq!(api.me(&fresh.access).await.status, 401, "{algorithm}");
+        let fresh = api.refresh(&tokens.refresh).await.tokens();
+        assert_eq!(api.me(&fresh.access).await.status, 200, "{algorithm}: the kill has made its successor");
+        let all = world.keeper.ring().await.unwrap();
+        assert!(all.keys().iter().all(|key| matches!(key.custody, Custody::Kms(_))), "{algorithm}");
+        assert_eq!(world.kms_states().await, ["Enabled"; 3], "{algorithm}");
+        api.wait(RETIRE_AFTER + 2 * DAY);
+        world.keep().await;
+        assert_eq!(world.kms_states().await[..2], ["PendingDeletion"; 2], "{algorithm}: retired and killed");
+    }
+}
+
+/// A name of KMS is given once, so the others find the key of the first.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs what tests/real/keys/run sets up"]
+async fn in_kms_runs_at_the_same_moment_make_one_key() {
+    let world = in_kms("ES256", "kms").await;
+    let now = world.api.clock.now() + 29 * DAY;
+    let [a, b, c, d] = [(); 4].map(|()| world.keeper.keep(&OsEntropy, now));
+    let done = tokio::join!(a, b, c, d);
+    let made: Vec<_> = [done.0, done.1, done.2, done.3].into_iter().flatten().flatten().collect();
+    assert_eq!(made.len(), 1, "{made:?}");
+    assert_eq!(world.states().await, ["active", "next", "next"]);
+    assert_eq!(world.kms_states().await, ["Enabled"; 3], "what is listed is not deleted");
+}
+
+/// A key is made where new ones are wanted, and signs where it is.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs what tests/real/keys/run sets up"]
+async fn in_kms_keys_follow_those_of_a_secret_and_the_other_way_round() {
+    for (before, after) in [("secret", "kms"), ("kms", "secret")] {
+        let world = in_kms("ES256", before).await;
+        let api = &world.api;
+        let tokens = api.login().await;
+        let moved = world.keeper_with("KEY_CUSTODY", after).await;
+        moved.keep(&OsEntropy, api.clock.now()).await.unwrap();
+        moved.rotate(&OsEntropy, api.clock.now()).await.unwrap();
+        assert_eq!(api.me(&tokens.access).await.status, 200, "{before} to {after}");
+        api.wait(PUBLISH_WAIT);
+        let fresh = api.refresh(&tokens.refresh).await.tokens();
+        let ring = moved.ring().await.unwrap();
+        assert_eq!(ring.find(&kid(&fresh.access)).unwrap().custody.kind().name(), after);
+        assert_eq!(api.me(&fresh.access).await.status, 200, "{before} to {after}");
+    }
+}
+
+/// A fault of ours, in which nobody is logged out.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs what tests/real/keys/run sets up"]
+async fn in_kms_a_key_that_does_not_sign_is_a_503_until_it_does() {
+    let world = in_kms("RS256", "kms").await;
+    let api = &world.api;
+    let tokens = api.login().await;
+    let ring = world.keeper.ring().await.unwrap();
+    let Custody::Kms(arn) = &ring.signer(api.clock.now()).unwrap().custody else { panic!("{ring:?}") };
+    aws("kms", "TrentService.DisableKey", &json!({"KeyId": arn})).await;
+    api.wait(RESTED);
+    for answer in [api.refresh(&tokens.refresh).await, api.sign_in(&api.password).await] {
+        assert_eq!(answer.status, 503, "{}", answer.text);
+        assert!(answer.header("retry-after").is_some(), "{}", answer.text);
+    }
+    assert_eq!(api.me(&tokens.access).await.status, 200, "what was signed is believed");
+    aws("kms", "TrentService.EnableKey", &json!({"KeyId": arn})).await;
+    let fresh = api.refresh(&tokens.refresh).await.tokens();
+    assert_eq!(api.me(&fresh.access).await.status, 200, "the rotation whose answer was lost is repeated");
+}
+
+async fn in_kms(algorithm: &str, custody: &'static str) -> Rotating {
+    let secrets = [(); 2].map(|()| table_name());
+    for name in &secrets {
+        create_secret(name).await;
+    }
+    let places = [("KEY_SECRET", secrets[0].as_str()), ("REFRESH_KEY_SECRET", &secrets[1]), ("KEY_CUSTODY", custody)];
+    Rotating::start_with(engine().await, algorithm, &places, PathBuf::new()).await
+}
+
+impl Rotating {
+    /// What KMS says of the keys of this table, in the order of their making.
+    async fn kms_states(&self) -> Vec<String> {
+        let mut states = Vec::new();
+        let aliases = aws("kms", "TrentService.ListAliases", &json!({"Limit": 1000})).await;
+        let of_this = format!("alias/countersign/{}/", self.api.table);
+        let mut ours: Vec<(u64, String)> = aliases["Aliases"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|alias| {
+                let version = alias["AliasName"].as_str()?.strip_prefix(&of_this)?.parse().ok()?;
+                Some((version, alias["TargetKeyId"].as_str()?.to_owned()))
+            })
+            .collect();
+        ours.sort();
+        for (_, id) in ours {
+            let found = aws("kms", "TrentService.DescribeKey", &json!({"KeyId": id})).await;
+            states.push(found["KeyMetadata"]["KeyState"].as_str().unwrap().to_owned());
+        }
+        states
+    }
+}
+
+async fn create_secret(name: &str) {
+    let members = json!({"Name": name, "ClientRequestToken": "a".repeat(32)});
+    aws("secretsmanager", "secretsmanager.CreateSecret", &members).await;
+}
+
+/// A call of the server that tests/real/keys/run has started.
+async fn aws(service: &str, target: &str, members: &Value) -> Value {
+    let endpoint = environment("AWS_ENDPOINT_URL").unwrap();
+    let scope = format!("Credential=test/20270115/us-east-1/{service}/aws4_request");
+    let answer = reqwest::Client::new()
         .post(endpoint)
-        .header("x-amz-target", "secretsmanager.CreateSecret")
+        .header("x-amz-target", target)
         .header("content-type", "application/x-amz-json-1.1")
-        .header("authorization", "AWS4-HMAC-SHA256 Credential=test/20270115/us-east-1/secretsmanager/aws4_request, SignedHeaders=host, Signature=00")
-        .body(json!({"Name": name, "ClientRequestToken": "a".repeat(32)}).to_string())
+        .header("authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=00"))
+        .body(members.to_string())
         .send()
         .await
         .unwrap();
-    assert_eq!(created.status(), 200);
+    assert_eq!(answer.status(), 200, "{target}");
+    serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default()
 }

@@ -18,6 +18,7 @@ pub(crate) struct Rotating {
     pub(crate) api: Api,
     pub(crate) file: PathBuf,
     pub(crate) keeper: Keeper,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Rotating {
@@ -39,9 +40,15 @@ impl Rotating {
     ) -> Self {
         let variables = [places, &[("SIGNING_ALGORITHM", algorithm), ("ROTATION_DAYS", "30")]].concat();
         let api = Api::start_on(endpoint, &variables).await;
-        let look_up = |name: &str| variables.iter().find(|it| it.0 == name).map(|it| it.1.to_owned());
-        let keeper = Keeper::from_variables(&Variables::new(&look_up), api.store.clone()).await.unwrap();
-        Self { api, file, keeper }
+        let variables: Vec<_> = variables.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+        let keeper = keeper(&variables, &api).await;
+        Self { api, file, keeper, variables }
+    }
+
+    /// A keeper of the same keys with another variable.
+    pub(crate) async fn keeper_with(&self, name: &'static str, value: &str) -> Keeper {
+        let others = self.variables.iter().filter(|it| it.0 != name).cloned();
+        keeper(&others.chain([(name, value.to_owned())]).collect::<Vec<_>>(), &self.api).await
     }
 
     pub(crate) async fn keep(&self) -> Vec<Deed> {
@@ -75,6 +82,11 @@ impl Rotating {
         let keys = set["keys"].as_array().unwrap().iter();
         keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
     }
+}
+
+async fn keeper(variables: &[(&str, String)], api: &Api) -> Keeper {
+    let look_up = |name: &str| variables.iter().find(|it| it.0 == name).map(|it| it.1.clone());
+    Keeper::from_variables(&Variables::new(&look_up), api.store.clone()).await.unwrap()
 }
 
 impl Drop for Rotating {

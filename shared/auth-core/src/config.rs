@@ -13,7 +13,7 @@ use crate::foreign::terms::{self, Terms};
 use crate::issuer::Issuer;
 use crate::journal::{self, COPIES_BOUNDS, JournalPolicy};
 use crate::key::{ALGORITHMS, KeyError, KeySet, SigningKey, publishable};
-use crate::key_ring::{ROTATION_DAYS_BOUNDS, RotationPolicy};
+use crate::key_ring::{CustodyKind, ROTATION_DAYS_BOUNDS, RotationPolicy};
 use crate::policy::{ACCESS_TTL_BOUNDS, SESSIONS_PER_USER_BOUNDS, SessionPolicy};
 use crate::refresh_token::RefreshKeys;
 
@@ -271,7 +271,7 @@ impl<'a> Variables<'a> {
         Ok(algorithm.unwrap_or(Algorithm::RS256))
     }
 
-    /// `SIGNING_ALGORITHM` of keys that rotate and `ROTATION_DAYS`: how keys take turns.
+    /// `SIGNING_ALGORITHM` of keys that rotate, `KEY_CUSTODY` and `ROTATION_DAYS`: how keys take turns.
     ///
     /// # Errors
     ///
@@ -282,11 +282,19 @@ impl<'a> Variables<'a> {
             let expected = "RS256, ES256 or EdDSA: a shared key does not rotate, SIGNING_KEY and JWKS hold it";
             return Err(ConfigError::Invalid { name: "SIGNING_ALGORITHM", expected: expected.to_owned() });
         }
+        let custody = self.parsed("KEY_CUSTODY", "secret or kms", |value| {
+            [CustodyKind::Secret, CustodyKind::Kms].into_iter().find(|kind| kind.name() == value)
+        })?;
+        let custody = custody.unwrap_or_default();
+        if custody == CustodyKind::Kms && algorithm == Algorithm::EdDSA {
+            let contradiction = "KEY_CUSTODY=kms signs with RS256 or ES256, not with the EdDSA of SIGNING_ALGORITHM";
+            return Err(ConfigError::Contradiction(contradiction.to_owned()));
+        }
         let (least, most) = ROTATION_DAYS_BOUNDS;
         let days = self.parsed("ROTATION_DAYS", &format!("a whole number of days, {least} to {most}"), |value| {
             value.parse().ok().filter(|days: &u16| (least..=most).contains(days))
         })?;
-        Ok(RotationPolicy { algorithm, every: Duration::from_hours(24) * u32::from(days.unwrap_or(90)) })
+        Ok(RotationPolicy { algorithm, custody, every: Duration::from_hours(24) * u32::from(days.unwrap_or(90)) })
     }
 
     /// `SIGNING_ALGORITHM` and `SIGNING_KEY`.
@@ -573,6 +581,25 @@ mod tests {
             assert_eq!(error, ConfigError::Contradiction(expected.to_string()), "{name}={value}");
             assert!(error.to_string().contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn kms_signs_with_what_it_can() {
+        let read = |custody: &str, algorithm: &str| {
+            let look_up = |name: &str| match name {
+                "KEY_CUSTODY" => Some(custody.to_owned()),
+                "SIGNING_ALGORITHM" => Some(algorithm.to_owned()),
+                _ => None,
+            };
+            Variables::new(&look_up).rotation_policy().map(|policy| policy.custody).map_err(|error| error.to_string())
+        };
+        for algorithm in ["RS256", "ES256"] {
+            assert_eq!(read("kms", algorithm), Ok(CustodyKind::Kms));
+            assert_eq!(read("secret", algorithm), Ok(CustodyKind::Secret));
+        }
+        let contradiction = "KEY_CUSTODY=kms signs with RS256 or ES256, not with the EdDSA of SIGNING_ALGORITHM";
+        assert_eq!(read("kms", "EdDSA"), Err(contradiction.to_owned()));
+        assert_eq!(read("KMS", "RS256"), Err("KEY_CUSTODY is not valid: expected secret or kms".to_owned()));
     }
 
     #[test]

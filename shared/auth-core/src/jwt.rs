@@ -79,12 +79,17 @@ impl Draft {
         self.0.as_bytes()
     }
 
-    /// The token with its signature (RFC 7518 §3: for ECDSA, r and s of 32 bytes each).
+    /// The token with a signature from elsewhere, if it is that of this key (RFC 7518 §3: for ECDSA, r and s of 32 bytes each).
     ///
     /// # Errors
     ///
-    /// [`MintError::TooLong`].
-    pub fn sign(self, signature: &[u8]) -> Result<String, MintError> {
+    /// [`MintError`].
+    pub fn signed_by(self, key: &VerifyingKey, signature: &[u8]) -> Result<String, MintError> {
+        key.check(self.message(), signature).map_err(|_| MintError::Signature)?;
+        self.with_signature(signature)
+    }
+
+    fn with_signature(self, signature: &[u8]) -> Result<String, MintError> {
         let Self(mut token) = self;
         token.push('.');
         BASE64_URL_SAFE_NO_PAD.encode_string(signature, &mut token);
@@ -116,7 +121,7 @@ pub enum MintError {
         /// What makes it so.
         claims: BigClaims,
     },
-    /// The library could not sign.
+    /// What signs did not, or not with this key.
     #[error("signing failed")]
     Signature,
 }
@@ -175,7 +180,7 @@ impl Signer {
     /// [`MintError`].
     pub fn sign(&self, draft: Draft) -> Result<String, MintError> {
         let signature = self.key.sign(draft.message()).map_err(|_| MintError::Signature)?;
-        draft.sign(&signature)
+        draft.with_signature(&signature)
     }
 }
 

@@ -11,11 +11,11 @@ use aws_lc_rs::signature::{
 };
 use aws_lc_rs::{constant_time, hmac};
 use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::crypto::{JwtSigner, JwtVerifier};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyOperations, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::signature::{Error as SignatureError, Signer, Verifier};
-use jsonwebtoken::{Algorithm, EncodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use zeroize::Zeroizing;
 
 /// The algorithms of access tokens (RFC 7518 §3.1, RFC 8037 §3.1), one per key.
@@ -39,6 +39,9 @@ pub enum KeyError {
     /// Neither PKCS#8 PEM nor, for HS256, base64url; or of another type than the algorithm's.
     #[error("not a private key for {0:?}: expected PKCS#8 PEM, or base64url for HS256")]
     Private(Algorithm),
+    /// Not a public key of the algorithm as X.509 writes it.
+    #[error("not a public key for {0:?}: expected a SubjectPublicKeyInfo")]
+    Public(Algorithm),
     /// RSA under 2048 bits or with an unusual exponent, an HMAC key under 256 bits.
     #[error("the key is too weak or not valid for {0:?}")]
     Weak(Algorithm),
@@ -96,11 +99,8 @@ impl SigningKey {
 
     fn from_encoding_key(algorithm: Algorithm, encoded: &EncodingKey) -> Result<Self, KeyError> {
         let private = Private::parse(algorithm, encoded.as_bytes())?;
-        let mut jwk = Jwk::from_encoding_key(encoded, algorithm).map_err(|_| KeyError::Private(algorithm))?;
-        let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| KeyError::Private(algorithm))?;
-        jwk.common.key_id = Some(kid.clone());
-        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-        VerifyingKey::from_jwk(&jwk).ok_or(KeyError::Weak(algorithm))?;
+        let jwk = Jwk::from_encoding_key(encoded, algorithm).map_err(|_| KeyError::Private(algorithm))?;
+        let (jwk, kid) = named(jwk, algorithm)?;
         Ok(Self { private, jwk, kid })
     }
 
@@ -127,6 +127,31 @@ impl SigningKey {
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignatureError> {
         self.private.try_sign(message)
     }
+}
+
+/// A public key of RSA or P-256 as a JWK, from DER of X.509's `SubjectPublicKeyInfo` (RFC 5280 §4.1).
+///
+/// # Errors
+///
+/// [`KeyError::Algorithm`], [`KeyError::Public`] or [`KeyError::Weak`].
+pub fn public_jwk(algorithm: Algorithm, der: &[u8]) -> Result<Jwk, KeyError> {
+    let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", BASE64_STANDARD.encode(der));
+    let key = match algorithm {
+        Algorithm::RS256 => DecodingKey::from_rsa_pem(pem.as_bytes()),
+        Algorithm::ES256 => DecodingKey::from_ec_pem(pem.as_bytes()),
+        _ => return Err(KeyError::Algorithm),
+    };
+    let jwk = key.and_then(|key| Jwk::from_decoding_key(&key, Some(algorithm)));
+    named(jwk.map_err(|_| KeyError::Public(algorithm))?, algorithm).map(|(jwk, _)| jwk)
+}
+
+/// The key under its RFC 7638 thumbprint, if it is fit for use.
+fn named(mut jwk: Jwk, algorithm: Algorithm) -> Result<(Jwk, String), KeyError> {
+    let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| KeyError::Weak(algorithm))?;
+    jwk.common.key_id = Some(kid.clone());
+    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+    VerifyingKey::from_jwk(&jwk).ok_or(KeyError::Weak(algorithm))?;
+    Ok((jwk, kid))
 }
 
 /// An Ed25519 key in version 1 of PKCS#8 (RFC 5208), which OpenSSL writes: the JWT library makes a JWK of no other.
@@ -215,7 +240,7 @@ impl VerifyingKey {
         &self.kid
     }
 
-    fn from_jwk(jwk: &Jwk) -> Option<Self> {
+    pub(crate) fn from_jwk(jwk: &Jwk) -> Option<Self> {
         Self::for_algorithm(jwk, Algorithm::try_from(jwk.common.key_algorithm?).ok()?)
     }
 
@@ -370,6 +395,8 @@ pub fn publishable(set: JwkSet) -> JwkSet {
 mod tests {
     use super::*;
     use crate::test_keys;
+    use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+    use aws_lc_rs::signature::KeyPair as _;
 
     use serde_json::{Value, json};
 
@@ -447,6 +474,31 @@ mod tests {
         }
         assert!(SigningKey::parse(HS256, &bytes(32)).is_ok(), "HMAC, 32 bytes");
         assert!(SigningKey::parse(HS256, &bytes(65)).is_ok(), "HMAC, longer than a block");
+    }
+
+    #[test]
+    fn a_public_key_of_x509_is_that_of_its_private_half() {
+        let ec = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &test_keys::der(test_keys::P256)).unwrap();
+        let ec: PublicKeyX509Der<'_> = ec.public_key().as_der().unwrap();
+        let (ec, rsa) = (ec.as_ref(), test_keys::der(test_keys::RSA_PUBLIC));
+        let own = |algorithm| Ok(test_keys::signing_key(algorithm).jwk().clone());
+        let public = |algorithm| Err(KeyError::Public(algorithm));
+        let mut long = ec.to_vec();
+        long.push(0);
+        let cases = [
+            ("RSA", Algorithm::RS256, &rsa[..], own(Algorithm::RS256)),
+            ("P-256", Algorithm::ES256, ec, own(Algorithm::ES256)),
+            ("RSA for P-256", Algorithm::ES256, &rsa, public(Algorithm::ES256)),
+            ("P-256 for RSA", Algorithm::RS256, ec, public(Algorithm::RS256)),
+            ("a point that ends early", Algorithm::ES256, &ec[..ec.len() - 1], public(Algorithm::ES256)),
+            ("something behind", Algorithm::ES256, &long, public(Algorithm::ES256)),
+            ("nothing", Algorithm::RS256, &[], public(Algorithm::RS256)),
+            ("no DER", Algorithm::RS256, b"-----BEGIN PUBLIC KEY-----", public(Algorithm::RS256)),
+            ("an algorithm that is not offered", Algorithm::EdDSA, ec, Err(KeyError::Algorithm)),
+        ];
+        for (name, algorithm, der, expected) in cases {
+            assert_eq!(public_jwk(algorithm, der), expected, "{name}");
+        }
     }
 
     #[test]

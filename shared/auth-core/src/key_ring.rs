@@ -13,7 +13,7 @@ use jsonwebtoken::Algorithm;
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 
 use crate::jwt::LEEWAY;
-use crate::key::{KeyError, KeySet, publishable};
+use crate::key::{KeyError, KeySet, VerifyingKey, publishable};
 use crate::policy::{ACCESS_TTL_BOUNDS, REQUEST_LIFE};
 use crate::time::UnixTime;
 
@@ -59,8 +59,38 @@ const fn total(durations: &[Duration]) -> Duration {
 pub enum Custody {
     /// In the secret, or in the local file, under its `kid`.
     Secret,
-    /// In KMS, which never gives it out; its ARN.
+    /// In KMS, which never gives it out; the ARN of the key.
     Kms(String),
+}
+
+impl Custody {
+    /// What kind it is.
+    pub const fn kind(&self) -> CustodyKind {
+        match self {
+            Self::Secret => CustodyKind::Secret,
+            Self::Kms(_) => CustodyKind::Kms,
+        }
+    }
+}
+
+/// Where private halves are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CustodyKind {
+    /// In the secret, or in the local file.
+    #[default]
+    Secret,
+    /// In KMS.
+    Kms,
+}
+
+impl CustodyKind {
+    /// What `KEY_CUSTODY` and lists call it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Secret => "secret",
+            Self::Kms => "kms",
+        }
+    }
 }
 
 /// A key as the ring knows it: its public half, and when it signs.
@@ -129,6 +159,15 @@ impl RingKey {
     /// Its public half.
     pub const fn jwk(&self) -> &Jwk {
         &self.jwk
+    }
+
+    /// What checks its signatures.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::Set`], which it is not: [`Self::new`] has made one, too.
+    pub fn verifying_key(&self) -> Result<VerifyingKey, KeyError> {
+        VerifyingKey::from_jwk(&self.jwk).ok_or(KeyError::Set)
     }
 
     /// Whether its turn has never come, because it was killed before.
@@ -260,6 +299,8 @@ pub const ROTATION_DAYS_BOUNDS: (u16, u16) = (1, 730);
 pub struct RotationPolicy {
     /// What new keys are for.
     pub algorithm: Algorithm,
+    /// Where they are made.
+    pub custody: CustodyKind,
     /// How long a key signs.
     pub every: Duration,
 }
@@ -303,11 +344,12 @@ impl KeyRing {
         over.is_some_and(|over| over + REMEMBERED <= now)
     }
 
-    /// Whether the key is to sign some day, but for another algorithm than is wanted now. Not if its turn is near: somebody may
+    /// Whether the key is to sign some day, but is for another algorithm or in other custody than is wanted now. Not if its turn is near: somebody may
     /// have begun to sign with it before it is heard that it is gone.
     fn is_outdated(&self, key: &RingKey, policy: RotationPolicy, now: UnixTime) -> bool {
         let is_far = key.signs_from > now + PUBLISH_WAIT;
-        self.state(key, now) == KeyState::Next && is_far && key.algorithm != policy.algorithm
+        let is_other = (key.algorithm, key.custody.kind()) != (policy.algorithm, policy.custody);
+        self.state(key, now) == KeyState::Next && is_far && is_other
     }
 
     /// When the next key's turn can be at the earliest; `None` without one.

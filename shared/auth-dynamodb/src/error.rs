@@ -30,7 +30,7 @@ pub enum Reason {
     /// No answer came in time.
     #[error("timed out")]
     TimedOut,
-    /// The answer has another shape than `DynamoDB`'s.
+    /// The answer has another shape than it should have.
     #[error("answer not understood")]
     NotUnderstood,
     /// Parts of it were put off, again and again.
@@ -44,16 +44,22 @@ pub enum Reason {
     Code(String),
 }
 
+impl Reason {
+    /// What is known of an error of any of the SDK's clients.
+    pub fn of<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Self {
+        let kind = match error {
+            SdkError::ConstructionFailure(_) => Self::NotBuilt,
+            SdkError::TimeoutError(_) => Self::TimedOut,
+            SdkError::DispatchFailure(_) => Self::NotSent,
+            SdkError::ResponseError(_) => Self::NotUnderstood,
+            _ => Self::Refused,
+        };
+        error.code().map_or(kind, |code| Self::Code(code.to_owned()))
+    }
+}
+
 impl StoreError {
     pub(crate) fn from_sdk<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> Self {
-        let kind = match error {
-            SdkError::ConstructionFailure(_) => Reason::NotBuilt,
-            SdkError::TimeoutError(_) => Reason::TimedOut,
-            SdkError::DispatchFailure(_) => Reason::NotSent,
-            SdkError::ResponseError(_) => Reason::NotUnderstood,
-            _ => Reason::Refused,
-        };
-        let reason = error.code().map_or(kind, |code| Reason::Code(code.to_owned()));
-        Self::Unavailable { operation, reason }
+        Self::Unavailable { operation, reason: Reason::of(error) }
     }
 }

@@ -17,6 +17,7 @@ pub mod key_watch;
 pub mod login;
 pub mod one_time;
 pub mod page;
+pub mod patience;
 pub mod session;
 pub mod store;
 pub mod table;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::interceptors::InterceptorContext;
-use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction, RetryConfig};
+use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, ProvideCredentials as _, Region};
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
@@ -21,15 +21,12 @@ use crate::endpoint::Endpoint;
 use crate::error::StoreError;
 use crate::item::{Item, Key};
 use crate::page::Cursor;
+use crate::patience::{self, Patience};
 use crate::transaction;
 
 /// How long one call may take, with its repetitions: a refresh makes four in a row at most, in the ten seconds that a
 /// request lives.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(2);
-
-const ATTEMPTS: u32 = 3;
-const FIRST_BACKOFF: Duration = Duration::from_millis(50);
-const LONGEST_BACKOFF: Duration = Duration::from_millis(400);
 
 /// The table, reached over one kept connection pool.
 #[derive(Clone, Debug)]
@@ -117,6 +114,11 @@ impl Store {
         Self { journal: policy, ..self }
     }
 
+    /// The table's name.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
     pub(crate) fn page_size(&self) -> Option<i32> {
         self.page_size.map(|items| items.get().into())
     }
@@ -151,11 +153,8 @@ impl Store {
     }
 
     fn with_timeouts(config: Builder, table: String, timeouts: TimeoutConfig) -> Self {
-        let retries = RetryConfig::standard()
-            .with_max_attempts(ATTEMPTS)
-            .with_initial_backoff(FIRST_BACKOFF)
-            .with_max_backoff(LONGEST_BACKOFF);
-        let config = config.timeout_config(timeouts).retry_config(retries).retry_classifier(ConflictIsTransient);
+        let config =
+            config.timeout_config(timeouts).retry_config(patience::retries()).retry_classifier(ConflictIsTransient);
         Self {
             client: Client::from_conf(config.build()),
             table,
@@ -177,13 +176,6 @@ pub enum NoAccount {
     Credentials,
 }
 
-/// How long is waited.
-struct Patience {
-    connect: Duration,
-    attempt: Duration,
-    call: Duration,
-}
-
 const REQUEST: Patience =
     Patience { connect: Duration::from_millis(500), attempt: Duration::from_millis(700), call: CALL_TIMEOUT };
 
@@ -202,16 +194,6 @@ const OPERATOR: Patience =
 /// operator is told to say it again.
 const JOURNALLED: Patience =
     Patience { connect: Duration::from_secs(2), attempt: Duration::from_secs(2), call: Duration::from_secs(5) };
-
-impl Patience {
-    fn timeouts(&self) -> TimeoutConfig {
-        TimeoutConfig::builder()
-            .connect_timeout(self.connect)
-            .operation_attempt_timeout(self.attempt)
-            .operation_timeout(self.call)
-            .build()
-    }
-}
 
 /// A write that meets a transaction on the same item, and a transaction that meets any write, say nothing about the item:
 /// they are sent again. The SDK by itself would give up.

@@ -1,25 +1,25 @@
 //! What makes keys, lets them take turns, and kills them.
 //!
 //! A private half is written before its public half is listed, and removed before that is forgotten: what is listed can always
-//! sign. Both places change only from the state that was read, so of two runs at once one makes the key and the other finds it.
-//! Nothing is made or moved in a vault that is not the ring's.
-
-use std::time::Duration;
+//! sign. Every place changes only from the state that was read, so of two runs at once one makes the key and the other finds it.
+//! Nothing is made or moved in a place that is not the ring's.
 
 use auth_core::config::{ConfigError, Variables};
 use auth_core::entropy::{Entropy, NoEntropy};
 use auth_core::generate::{self, GenerateError};
-use auth_core::key::{KeyError, SigningKey};
+use auth_core::key::KeyError;
 use auth_core::key_ring::kill::Successor;
-use auth_core::key_ring::{Custody, KeyRing, RingKey, RotationPolicy, Upkeep};
+use auth_core::key_ring::{CustodyKind, KeyRing, RingKey, RotationPolicy, Upkeep};
 use auth_core::time::{Clock, UnixTime};
 use auth_dynamodb::error::StoreError;
 use auth_dynamodb::key_ring::{RingChange, RingChanged};
 use auth_dynamodb::store::Store;
 
+use crate::custodian::{Custodian, KmsKeys, Made, VaultKeys};
+use crate::kms::KmsError;
 use crate::material::MaterialError;
 use crate::place::{KeyKind, Place};
-use crate::vault::{Held, Vault, VaultError, Written};
+use crate::vault::{Vault, VaultError, Written};
 
 /// So often a change is tried that others forestall.
 const ATTEMPTS: usize = 5;
@@ -27,14 +27,12 @@ const ATTEMPTS: usize = 5;
 /// More is never to be done at a time.
 const MOST_STEPS: usize = 20;
 
-/// A private half that was written longer ago and is not listed is nobody's.
-const UNLISTED: Duration = Duration::from_hours(1);
-
 /// Keeps the keys of a table and of its vaults.
 #[derive(Debug)]
 pub struct Keeper {
     store: Store,
-    signing: Vault,
+    vault: VaultKeys,
+    kms: KmsKeys,
     /// Without it, the keys of refresh tokens are somebody else's business.
     refresh: Option<Vault>,
     policy: RotationPolicy,
@@ -68,6 +66,9 @@ pub enum KeepError {
     /// The vault.
     #[error("the private keys: {0}")]
     Vault(#[from] VaultError),
+    /// KMS.
+    #[error(transparent)]
+    Kms(#[from] KmsError),
     /// A new key.
     #[error(transparent)]
     Generate(#[from] GenerateError),
@@ -80,9 +81,10 @@ pub enum KeepError {
     /// There is no such key.
     #[error("there is no key {0}")]
     NoKey(String),
-    /// The vault lacks a private half that it would have if it were the ring's.
+    /// The custodian lacks a private half that it would have if it were the ring's.
     #[error(
-        "the private half of {0} is not with the others: do KEY_SECRET and the table belong together? If it is lost, kill that key"
+        "the private half of {0} is not where the table says: do KEY_SECRET, or the region of KMS, and the table belong together? \
+         If it is lost, kill that key"
     )]
     NotHeld(String),
 }
@@ -101,7 +103,8 @@ impl From<NoEntropy> for KeepError {
 
 impl Keeper {
     /// A keeper of the keys of `store`, with the vaults that `KEY_SECRET` and `REFRESH_KEY_SECRET` name, or `KEY_FILE`; for
-    /// `SIGNING_ALGORITHM` and `ROTATION_DAYS`.
+    /// `KEY_CUSTODY`, `SIGNING_ALGORITHM` and `ROTATION_DAYS`. KMS is found as the SDK's variables say (`AWS_REGION`,
+    /// `AWS_ENDPOINT_URL_KMS` …), and asked if a key is there, or is to be.
     ///
     /// # Errors
     ///
@@ -120,7 +123,8 @@ impl Keeper {
     pub async fn of_signing_keys(variables: &Variables<'_>, store: Store) -> Result<Self, ConfigError> {
         let place = Place::from_variables(KeyKind::Signing, variables)?;
         let policy = variables.rotation_policy()?;
-        Ok(Self { store, signing: Vault::at(&place).await, refresh: None, policy })
+        let (vault, kms) = (VaultKeys(Vault::at(&place).await), KmsKeys::of(store.table().to_owned()));
+        Ok(Self { store, vault, kms, refresh: None, policy })
     }
 
     /// Does all that is to be done: to be called once a day, and as often as one likes.
@@ -159,7 +163,8 @@ impl Keeper {
             let (Some(next), Some(turn)) = (ring.next(now), ring.earliest_turn(now)) else {
                 return Err(KeepError::Busy); // `keep` has made one
             };
-            check_held(&self.held_with_signer(&ring, now).await?, next)?;
+            self.check_signer(&ring, now).await?;
+            self.check_held(next).await?;
             let mut early = next.clone();
             early.signs_from = turn;
             if self.store.change_ring(&ring, &[put(&early)]).await? == RingChanged::Done {
@@ -170,7 +175,7 @@ impl Keeper {
     }
 
     /// Kills a key: nothing that it signed is believed any more, and the next one's turn has come if it was the signer. If there
-    /// is no next one, one is made and signs at once; but not in a vault that has none of the ring's keys.
+    /// is no next one, one is made and signs at once; but not where none of the ring's keys is.
     ///
     /// # Errors
     ///
@@ -180,21 +185,19 @@ impl Keeper {
             let ring = self.store.key_ring().await?;
             let key = ring.find(kid).ok_or_else(|| KeepError::NoKey(kid.to_owned()))?;
             let mut spare = None;
-            if ring.lacks_successor(kid, clock.now()) {
-                let held = self.signing.read().await?;
-                if is_of(&held, &ring) {
-                    let Some(made) = self.private_key(&held, &ring, entropy, clock.now()).await? else { continue };
-                    spare = Some(made);
-                }
+            if ring.lacks_successor(kid, clock.now()) && self.holds_any(&ring).await? {
+                let Some(made) = self.maker().make(&ring, self.policy, entropy, clock.now()).await? else { continue };
+                spare = Some(made);
             }
             // Not before: readers of the journal look for an entry around its stamp.
             let at = clock.now();
-            let spare = spare.map(|made| RingKey::new(made.jwk().clone(), Custody::Secret, at, ring.takeover(at)));
-            let kill = ring.kill(key, spare.transpose()?, at);
+            let next = spare.as_ref().map(|made| made.listed(at, ring.takeover(at))).transpose()?;
+            let kill = ring.kill(key, next, at);
             let changes: Vec<RingChange> = kill.changed.iter().map(put).collect();
             if self.store.kill_in_ring(&ring, &changes, kid, at).await? == RingChanged::Done {
                 return Ok(kill.successor);
             }
+            self.take_back(spare).await?;
         }
         Err(KeepError::Busy)
     }
@@ -215,23 +218,21 @@ impl Keeper {
         entropy: &dyn Entropy,
         now: UnixTime,
     ) -> Result<Option<Deed>, KeepError> {
-        let held = self.held_with_signer(ring, now).await?;
-        let Some(key) = self.private_key(&held, ring, entropy, now).await? else { return Ok(None) };
-        let kid = key.kid().to_owned();
-        let key = RingKey::new(key.jwk().clone(), Custody::Secret, now, signs_from)?;
+        self.check_signer(ring, now).await?;
+        let Some(made) = self.maker().make(ring, self.policy, entropy, now).await? else { return Ok(None) };
+        let key = made.listed(now, signs_from)?;
         match self.store.change_ring(ring, &[put(&key)]).await? {
-            RingChanged::Done => Ok(Some(Deed::Made { kid, signs_from })),
-            RingChanged::Meanwhile => Ok(None),
+            RingChanged::Done => Ok(Some(Deed::Made { kid: key.kid().to_owned(), signs_from })),
+            RingChanged::Meanwhile => self.take_back(Some(made)).await.map(|()| None),
         }
     }
 
     async fn forget(&self, ring: &KeyRing, kid: String, now: UnixTime) -> Result<Option<Deed>, KeepError> {
-        let held = self.held_with_signer(ring, now).await?;
-        if held.material.holds(&kid) {
-            let material = held.material.clone().without(&kid);
-            if self.signing.write(&held, &material).await? == Written::Meanwhile {
-                return Ok(None);
-            }
+        self.check_signer(ring, now).await?;
+        if let Some(key) = ring.find(&kid)
+            && !self.custodian(key.custody.kind()).forget(key).await?
+        {
+            return Ok(None);
         }
         match self.store.change_ring(ring, &[RingChange::Forget(kid.clone())]).await? {
             RingChanged::Done => Ok(Some(Deed::Forgotten { kid })),
@@ -239,35 +240,44 @@ impl Keeper {
         }
     }
 
-    /// What the vault holds; not without the private half of the present signer, or it would be that of another ring.
-    async fn held_with_signer(&self, ring: &KeyRing, now: UnixTime) -> Result<Held, KeepError> {
-        let held = self.signing.read().await?;
-        ring.signer(now).map_or(Ok(()), |signer| check_held(&held, signer))?;
-        Ok(held)
+    /// Takes a private half back that was made for a ring that is no more, unless another run has found and listed it.
+    async fn take_back(&self, made: Option<Made>) -> Result<(), KeepError> {
+        let Some(made) = made else { return Ok(()) };
+        let is_listed = self.store.key_ring().await?.keys().iter().any(|key| *key.jwk() == made.jwk);
+        if is_listed { Ok(()) } else { self.custodian(made.custody.kind()).discard(&made).await }
     }
 
-    /// A private half that is kept and not listed: one that another run has just written, or a new one. `None` if somebody else
-    /// wrote at the same moment.
-    async fn private_key(
-        &self,
-        held: &Held,
-        ring: &KeyRing,
-        entropy: &dyn Entropy,
-        now: UnixTime,
-    ) -> Result<Option<SigningKey>, KeepError> {
-        let algorithm = format!("{:?}", self.policy.algorithm);
-        let earliest = now.before(UNLISTED);
-        if let Some(key) = held.material.unlisted(ring, &algorithm, earliest) {
-            return Ok(Some(key));
+    /// Nothing is done where the private half of the present signer is not: that would be the place of another ring.
+    async fn check_signer(&self, ring: &KeyRing, now: UnixTime) -> Result<(), KeepError> {
+        match ring.signer(now) {
+            Some(signer) => self.check_held(signer).await,
+            None => Ok(()),
         }
-        let mut material = held.material.clone();
-        if is_of(held, ring) {
-            material = material.without_orphans(ring, earliest);
+    }
+
+    async fn check_held(&self, key: &RingKey) -> Result<(), KeepError> {
+        let is_held = self.custodian(key.custody.kind()).holds(key).await?;
+        if is_held { Ok(()) } else { Err(KeepError::NotHeld(key.kid().to_owned())) }
+    }
+
+    async fn holds_any(&self, ring: &KeyRing) -> Result<bool, KeepError> {
+        for key in ring.keys() {
+            if self.custodian(key.custody.kind()).holds(key).await? {
+                return Ok(true);
+            }
         }
-        let text = generate::signing_key(&algorithm, entropy)?;
-        let (material, key) = material.with_signing_key(&algorithm, text, now)?;
-        let written = self.signing.write(held, &material).await?;
-        Ok((written == Written::Done).then_some(key))
+        Ok(false)
+    }
+
+    fn maker(&self) -> &dyn Custodian {
+        self.custodian(self.policy.custody)
+    }
+
+    fn custodian(&self, kind: CustodyKind) -> &dyn Custodian {
+        match kind {
+            CustodyKind::Secret => &self.vault,
+            CustodyKind::Kms => &self.kms,
+        }
     }
 }
 
@@ -286,15 +296,6 @@ async fn make_refresh_keys(vault: &Vault, entropy: &dyn Entropy) -> Result<bool,
         }
     }
     Err(KeepError::Busy)
-}
-
-/// Whether these are private halves of this ring.
-fn is_of(held: &Held, ring: &KeyRing) -> bool {
-    ring.keys().iter().any(|key| held.material.holds(key.kid()))
-}
-
-fn check_held(held: &Held, key: &RingKey) -> Result<(), KeepError> {
-    held.material.signer(key.kid()).map(drop).map_err(|_| KeepError::NotHeld(key.kid().to_owned()))
 }
 
 fn put(key: &RingKey) -> RingChange {

@@ -1,8 +1,6 @@
 //! What mints tokens: the keys that the environment gives, or those whose turn it is by the table.
 
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use auth_core::client::Client;
@@ -11,31 +9,26 @@ use auth_core::id::TokenId;
 use auth_core::issuer::{AccessToken, Issuer};
 use auth_core::jwt::one_time::Purpose;
 use auth_core::jwt::{MintError, Signer};
-use auth_core::key_ring::{KeyRing, RING_MAX_AGE};
 use auth_core::refresh_token::RefreshKeys;
 use auth_core::scope::Scope;
 use auth_core::session::Session;
-use auth_core::time::{Clock, Moment, UnixTime};
+use auth_core::time::{Clock, UnixTime};
 use auth_core::user::User;
-use auth_dynamodb::key_watch::ring_watch;
 use auth_dynamodb::store::{CALL_TIMEOUT, Store};
-use auth_watch::key_watch::{KeyWatch, NoKeys};
-use auth_watch::pace::RETRY;
-use tokio::sync::Mutex;
+use auth_watch::key_watch::NoKeys;
 
-use crate::material::{Material, MaterialError};
+use crate::kms::{KmsError, SIGN_TIMEOUT};
 use crate::place::{KeyKind, Place};
 use crate::refresh::HeldRefreshKeys;
-use crate::vault::{Vault, VaultError};
-
-/// So old may a copy of the ring be that is signed by, if the table answers: so soon does a killed key sign no more.
-const SOFT: Duration = Duration::from_secs(15);
-
-/// How long a request waits for the vault. At its start, a function waits for as long as the vault's own calls take.
-const VAULT_TIMEOUT: Duration = Duration::from_millis(1500);
+use crate::signer::KeySigner;
+use crate::turns::{Turns, VAULT_TIMEOUT};
+use crate::vault::Vault;
 
 /// How long [`MintingKeys::ready`] takes at most: a call of the table, and one of the vault.
 pub const READY_TIMEOUT: Duration = CALL_TIMEOUT.saturating_add(VAULT_TIMEOUT);
+
+/// How long [`MintingKeys::mint`] takes after that: a call of KMS, if the key is there.
+pub const MINT_TIMEOUT: Duration = SIGN_TIMEOUT;
 
 /// The keys of a function that mints.
 #[derive(Debug)]
@@ -46,7 +39,7 @@ pub struct MintingKeys {
 
 #[derive(Debug)]
 enum Signing {
-    Fixed(Arc<Signer>),
+    Fixed(Arc<KeySigner>),
     Unbound(Place),
     Turns(Box<Turns>),
 }
@@ -60,6 +53,9 @@ pub enum MintFault {
     /// Something does, but not this.
     #[error(transparent)]
     Mint(#[from] MintError),
+    /// KMS does not.
+    #[error(transparent)]
+    Kms(#[from] KmsError),
 }
 
 impl MintFault {
@@ -102,7 +98,7 @@ impl MintingKeys {
     }
 
     /// Brings the keys up to date, within [`READY_TIMEOUT`]: to be called beside other calls of a request, so that
-    /// [`Self::mint`] makes none.
+    /// [`Self::mint`] makes none of the table and the vault.
     ///
     /// # Errors
     ///
@@ -111,7 +107,7 @@ impl MintingKeys {
         self.signer(now).await.map(drop)
     }
 
-    async fn signer(&self, now: UnixTime) -> Result<Arc<Signer>, NoKeys> {
+    async fn signer(&self, now: UnixTime) -> Result<Arc<KeySigner>, NoKeys> {
         match &self.signing {
             Signing::Fixed(signer) => Ok(Arc::clone(signer)),
             Signing::Unbound(_) => Err(NoKeys),
@@ -119,7 +115,7 @@ impl MintingKeys {
         }
     }
 
-    /// Mints an access token with the key whose turn it is.
+    /// Mints an access token with the key whose turn it is, within [`MINT_TIMEOUT`].
     ///
     /// # Errors
     ///
@@ -133,7 +129,9 @@ impl MintingKeys {
         jti: TokenId,
         now: UnixTime,
     ) -> Result<AccessToken, MintFault> {
-        Ok(issuer.mint(&*self.signer(now).await?, user, session, scope, jti, now)?)
+        let signer = self.signer(now).await?;
+        let (draft, expires_in) = issuer.draft(signer.header(), user, session, scope, jti, now)?;
+        Ok(AccessToken { text: signer.sign(draft).await?, expires_in })
     }
 
     /// Mints a one-time token, likewise: [`Issuer::mint_one_time`].
@@ -150,7 +148,8 @@ impl MintingKeys {
         jti: TokenId,
         now: UnixTime,
     ) -> Result<String, MintFault> {
-        Ok(issuer.mint_one_time(&*self.signer(now).await?, purpose, sub, life, jti, now)?)
+        let signer = self.signer(now).await?;
+        signer.sign(issuer.draft_one_time(&signer.one_time_header(), purpose, sub, life, jti, now)?).await
     }
 
     /// Mints a client's own access token, likewise.
@@ -166,14 +165,17 @@ impl MintingKeys {
         jti: TokenId,
         now: UnixTime,
     ) -> Result<AccessToken, MintFault> {
-        Ok(issuer.mint_for_client(&*self.signer(now).await?, client, scope, jti, now)?)
+        let signer = self.signer(now).await?;
+        let (draft, expires_in) = issuer.draft_for_client(signer.header(), client, scope, jti, now)?;
+        Ok(AccessToken { text: signer.sign(draft).await?, expires_in })
     }
 }
 
 impl Signing {
     fn from_variables(variables: &Variables<'_>) -> Result<Self, ConfigError> {
         if !Place::is_named(KeyKind::Signing, variables) {
-            return Ok(Self::Fixed(Arc::new(Signer::new(variables.signing_key()?))));
+            let signer = Signer::new(variables.signing_key()?);
+            return Ok(Self::Fixed(Arc::new(KeySigner::Held(signer))));
         }
         if variables.optional("SIGNING_KEY").is_some() {
             return Err(ConfigError::Contradiction("SIGNING_KEY is in the secret: set one of them".to_owned()));
@@ -183,78 +185,8 @@ impl Signing {
 
     async fn bind(self, store: &Store, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let Self::Unbound(place) = self else { return Ok(self) };
-        let turns = Turns::new(Vault::at(&place).await, store, clock);
-        // Who cannot read the table now tries again with the first token.
-        let (held, _) = tokio::join!(turns.vault.read(), turns.ring.fresh());
-        turns.hold(&held.map_err(|error| place.unusable(error))?.material);
-        Ok(Self::Turns(Box::new(turns)))
-    }
-}
-
-/// Keys that take turns.
-struct Turns {
-    ring: KeyWatch<KeyRing>,
-    vault: Vault,
-    clock: Arc<dyn Clock>,
-    held: RwLock<BTreeMap<String, Arc<Signer>>>,
-    /// When the vault was last asked. Whoever has this lock asks it.
-    asked: Mutex<Option<Moment>>,
-}
-
-impl Turns {
-    fn new(vault: Vault, store: &Store, clock: &Arc<dyn Clock>) -> Self {
-        let ring = ring_watch(store.clone(), Arc::clone(clock), SOFT, |ring, _| Ok(ring));
-        Self { ring, vault, clock: Arc::clone(clock), held: RwLock::default(), asked: Mutex::default() }
-    }
-
-    /// What signs at `now`. A key whose private half is not to be had yet is waited for: until then the one before it signs
-    /// on, for as long as a copy of the ring may be behind.
-    async fn signer(&self, now: UnixTime) -> Result<Arc<Signer>, NoKeys> {
-        let ring = self.ring.fresh().await?;
-        self.fetch_missing(&ring, now).await;
-        let turns = [ring.signer(now), ring.signer(now.before(RING_MAX_AGE))];
-        turns.into_iter().flatten().find_map(|key| self.held(key.kid())).ok_or(NoKeys)
-    }
-
-    fn held(&self, kid: &str) -> Option<Arc<Signer>> {
-        self.held.read().unwrap_or_else(PoisonError::into_inner).get(kid).cloned()
-    }
-
-    /// Reads the vault if it has a key that signs, or will, and is not in memory.
-    async fn fetch_missing(&self, ring: &KeyRing, now: UnixTime) {
-        let wanted = [ring.signer(now), ring.next(now)];
-        let is_missing = || wanted.into_iter().flatten().any(|key| self.held(key.kid()).is_none());
-        if !is_missing() {
-            return;
-        }
-        let mut asked = self.asked.lock().await;
-        let moment = self.clock.moment();
-        if !is_missing() || asked.is_some_and(|asked| moment.since(asked) < RETRY) {
-            return;
-        }
-        *asked = Some(moment);
-        let held = tokio::time::timeout(VAULT_TIMEOUT, self.vault.read()).await;
-        let late = VaultError::Unavailable { operation: "read", reason: "timed out".to_owned() };
-        match held.unwrap_or(Err(late)) {
-            Ok(held) => self.hold(&held.material),
-            Err(error) => return tracing::warn!(event = "private_keys_unreadable", %error),
-        }
-        for key in wanted.into_iter().flatten().filter(|key| self.held(key.kid()).is_none()) {
-            let error = MaterialError::NoSigningKey(key.kid().to_owned());
-            tracing::error!(event = "private_key_missing", %error);
-        }
-    }
-
-    /// Keeps all that signs in memory, whether its turn is near or not.
-    fn hold(&self, material: &Material) {
-        let signers = material.signers().map(|signer| (signer.key().kid().to_owned(), Arc::new(signer)));
-        self.held.write().unwrap_or_else(PoisonError::into_inner).extend(signers);
-    }
-}
-
-impl fmt::Debug for Turns {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Turns").field("vault", &self.vault).finish_non_exhaustive()
+        let turns = Turns::begin(Vault::at(&place).await, store, clock).await;
+        turns.map(|turns| Self::Turns(Box::new(turns))).map_err(|error| place.unusable(error))
     }
 }
 
@@ -268,8 +200,8 @@ mod tests {
     #[test]
     fn a_request_that_brings_the_keys_up_to_date_ends_within_its_life() {
         let ready = |beside: u32| READY_TIMEOUT.max(CALL_TIMEOUT * beside);
-        let refresh = ready(3) + CALL_TIMEOUT; // three writes of a rotation; a session that is looked at once more
-        let login = ready(2) + CALL_TIMEOUT * 3; // two counts; the user, the session, room for it
+        let refresh = ready(3) + CALL_TIMEOUT + MINT_TIMEOUT; // three writes of a rotation; a session that is looked at once more
+        let login = ready(2) + CALL_TIMEOUT * 2 + MINT_TIMEOUT; // two counts; the user, the session; room if there is time
         assert!(refresh.max(login) <= REQUEST_LIFE, "{refresh:?}, {login:?}");
     }
 }

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
+use auth_dynamodb::error::Reason;
+use auth_dynamodb::patience::{self, Patience};
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Builder};
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
@@ -16,11 +16,8 @@ use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
 use crate::material::{Material, MaterialError};
 use crate::vault::{Held, VaultError, Version, Written};
 
-/// How long one call may take, with its repetitions.
-const CALL_TIMEOUT: Duration = Duration::from_secs(3);
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-const ATTEMPTS: u32 = 3;
+const PATIENCE: Patience =
+    Patience { connect: Duration::from_millis(500), attempt: Duration::from_secs(1), call: Duration::from_secs(3) };
 
 /// Longer texts are none of ours: Secrets Manager takes 64 KB.
 const LONGEST: usize = 64 * 1024;
@@ -39,13 +36,7 @@ impl SecretVault {
     }
 
     fn of(config: Builder, name: String) -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .operation_timeout(CALL_TIMEOUT)
-            .build();
-        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS);
-        let config = config.timeout_config(timeouts).retry_config(retries);
+        let config = config.timeout_config(PATIENCE.timeouts()).retry_config(patience::retries());
         Self { client: Client::from_conf(config.build()), name }
     }
 
@@ -93,16 +84,8 @@ fn name_after(version: &Version) -> String {
     Version::of(&version.0).0
 }
 
-/// What is known of the cause. It quotes no message, which may hold what was sent.
 fn unavailable<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkError<E, R>) -> VaultError {
-    let kind = match error {
-        SdkError::ConstructionFailure(_) => "request not built",
-        SdkError::TimeoutError(_) => "timed out",
-        SdkError::DispatchFailure(_) => "not sent",
-        SdkError::ResponseError(_) => "answer not understood",
-        _ => "refused",
-    };
-    VaultError::Unavailable { operation, reason: error.code().unwrap_or(kind).to_owned() }
+    VaultError::Unavailable { operation, reason: Reason::of(error).to_string() }
 }
 
 #[cfg(test)]

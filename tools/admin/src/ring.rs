@@ -5,7 +5,7 @@ use std::io::Write;
 use auth_core::config::Variables;
 use auth_core::entropy::OsEntropy;
 use auth_core::key_ring::kill::Successor;
-use auth_core::key_ring::{Custody, KeyRing, RingKey};
+use auth_core::key_ring::{KeyRing, RingKey};
 use auth_core::time::{SystemClock, UnixTime};
 use auth_keys::keeper::Keeper;
 use serde::Serialize;
@@ -77,7 +77,8 @@ fn told(kid: &str, successor: &Successor) -> String {
             "{kid} signs from now on; it is new, so verifiers of others may refuse its tokens until they have fetched it"
         ),
         Successor::Nobody => {
-            "none signs: no key of this table is where KEY_SECRET or KEY_FILE says, so none was made there; invoke rotate-keys"
+            "none signs: no key of this table is where KEY_SECRET, KEY_FILE or the region of KMS says, so none was made; invoke \
+             rotate-keys"
                 .to_owned()
         }
     };
@@ -86,9 +87,12 @@ fn told(kid: &str, successor: &Successor) -> String {
 
 /// A keeper for new keys as the newest is, unless the environment says otherwise.
 async fn keeper<W>(context: &Context<W>, ring: &KeyRing, variables: &Variables<'_>) -> Result<Keeper, Failure> {
-    let newest = ring.keys().last().map(|key| format!("{:?}", key.algorithm()));
+    let newest = ring.keys().last();
+    let algorithm = newest.map(|key| format!("{:?}", key.algorithm()));
+    let custody = newest.map(|key| key.custody.kind().name().to_owned());
     let look_up = |name: &str| match name {
-        "SIGNING_ALGORITHM" => variables.optional("SIGNING_ALGORITHM").or_else(|| newest.clone()),
+        "SIGNING_ALGORITHM" => variables.optional("SIGNING_ALGORITHM").or_else(|| algorithm.clone()),
+        "KEY_CUSTODY" => variables.optional("KEY_CUSTODY").or_else(|| custody.clone()),
         "ROTATION_DAYS" => variables.optional("ROTATION_DAYS"),
         "KEY_SECRET" => variables.optional("KEY_SECRET"),
         "KEY_FILE" => variables.optional("KEY_FILE"),
@@ -117,10 +121,7 @@ impl Shown {
             kid: key.kid().to_owned(),
             alg: format!("{:?}", key.algorithm()),
             state: ring.state(key, now).name(),
-            custody: match key.custody {
-                Custody::Secret => "secret",
-                Custody::Kms(_) => "kms",
-            },
+            custody: key.custody.kind().name(),
             made_at: rfc3339(key.made_at),
             signs_from: rfc3339(key.signs_from),
             verifies_until: ring.retires_at(key).map(rfc3339),

@@ -11,7 +11,8 @@ const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_hours(24);
 const MONTH: Duration = Duration::from_hours(30 * 24);
-const POLICY: RotationPolicy = RotationPolicy { algorithm: Algorithm::EdDSA, every: MONTH };
+const POLICY: RotationPolicy =
+    RotationPolicy { algorithm: Algorithm::EdDSA, custody: CustodyKind::Secret, every: MONTH };
 
 fn signing_key(algorithm: Algorithm) -> SigningKey {
     let text = generate::signing_key(&format!("{algorithm:?}"), &OsEntropy).unwrap();
@@ -164,6 +165,8 @@ fn a_ring_gets_what_it_lacks_one_thing_at_a_time() {
     assert_eq!(dead.upkeep(POLICY, NOW + SECOND), make(NOW + SECOND), "nobody signs: at once");
     let outdated = two();
     assert_eq!(outdated.upkeep(other, NOW), forget(&outdated, 1), "a next key of another algorithm");
+    let moved = RotationPolicy { custody: CustodyKind::Kms, ..POLICY };
+    assert_eq!(outdated.upkeep(moved, NOW), forget(&outdated, 1), "a next key in other custody");
     assert_eq!(outdated.upkeep(other, turn.before(PUBLISH_WAIT)), make(turn + MONTH), "unless its turn is near");
 }
 

@@ -1,57 +1,43 @@
 //! Against a server that speaks as Secrets Manager does, and one that does not.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_secretsmanager::config::{Credentials, Region};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use serde_json::{Value, json};
 
 use super::*;
+use crate::test_server::{Answer, serve};
 
 const JSON: &str = r#"{"signing_keys":{},"refresh_keys":"1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}"#;
 
-/// How the server answers.
-#[derive(Clone, Debug)]
-enum Manner {
-    /// As AWS does: a version is written once.
-    Well,
-    /// With this status and body.
-    With(u16, &'static str),
-    /// Not at all.
-    Silently,
-}
+/// The versions that there are, the current one last. As at AWS, each is written once.
+#[derive(Default)]
+struct Versions(Mutex<Vec<(String, String)>>);
 
-struct Server {
-    manner: Manner,
-    /// The versions that there are, the current one last.
-    versions: Mutex<Vec<(String, String)>>,
-}
+impl Versions {
+    fn first(text: &str) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(vec![("first".to_owned(), text.to_owned())])))
+    }
 
-impl Server {
-    fn answer(&self, target: &str, request: &str) -> (u16, String) {
-        if let Manner::With(status, body) = self.manner {
-            return (status, body.to_owned());
-        }
-        let request: serde_json::Value = serde_json::from_str(request).unwrap();
-        let mut versions = self.versions.lock().unwrap();
-        let failed = |code: &str| (400, format!(r#"{{"__type":"{code}","Message":"a secret text"}}"#));
-        match target {
-            "secretsmanager.DescribeSecret" => (200, r#"{"Name":"keys"}"#.to_owned()),
-            "secretsmanager.GetSecretValue" => match versions.last() {
-                None => failed("ResourceNotFoundException"),
-                Some((version, text)) => {
-                    (200, serde_json::json!({"Name": "keys", "VersionId": version, "SecretString": text}).to_string())
-                }
+    fn answer(&self, operation: &str, members: &Value) -> Answer {
+        let mut versions = self.0.lock().unwrap();
+        let done = |body: &Value| Answer::With(200, body.to_string());
+        match operation {
+            "DescribeSecret" => done(&json!({"Name": "keys"})),
+            "GetSecretValue" => match versions.last() {
+                None => Answer::error(400, "ResourceNotFoundException"),
+                Some((version, text)) => done(&json!({"Name": "keys", "VersionId": version, "SecretString": text})),
             },
             _ => {
-                let text = |name: &str| request[name].as_str().unwrap().to_owned();
+                let text = |name: &str| members[name].as_str().unwrap().to_owned();
                 let (version, secret) = (text("ClientRequestToken"), text("SecretString"));
                 match versions.iter().find(|(known, _)| *known == version) {
-                    Some((_, known)) if *known != secret => failed("ResourceExistsException"),
-                    Some(_) => (200, "{}".to_owned()),
+                    Some((_, known)) if *known != secret => Answer::error(400, "ResourceExistsException"),
+                    Some(_) => done(&json!({})),
                     None => {
                         versions.push((version, secret));
-                        (200, "{}".to_owned())
+                        done(&json!({}))
                     }
                 }
             }
@@ -59,60 +45,26 @@ impl Server {
     }
 }
 
-async fn serve(server: Arc<Server>, mut stream: TcpStream) {
-    let mut received = Vec::new();
-    loop {
-        let mut chunk = [0; 4096];
-        let read = stream.read(&mut chunk).await.unwrap_or_default();
-        if read == 0 {
-            return;
-        }
-        received.extend_from_slice(&chunk[..read]);
-        let text = String::from_utf8_lossy(&received).into_owned();
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let field =
-            |name: &str| head.lines().find_map(|line| line.to_lowercase().strip_prefix(name).map(str::to_owned));
-        let length: usize = field("content-length: ").map_or(0, |length| length.trim().parse().unwrap());
-        if body.len() < length {
-            continue;
-        }
-        if matches!(server.manner, Manner::Silently) {
-            std::future::pending::<()>().await;
-        }
-        let target = head.lines().find_map(|line| line.strip_prefix("x-amz-target: ")).unwrap().trim().to_owned();
-        let (status, answer) = server.answer(&target, body);
-        let fields = format!("HTTP/1.1 {status} X\r\ncontent-type: application/x-amz-json-1.1\r\n");
-        let answer = format!("{fields}content-length: {}\r\n\r\n{answer}", answer.len());
-        stream.write_all(answer.as_bytes()).await.unwrap();
-        received.clear();
-    }
+async fn vault(versions: &Arc<Versions>) -> SecretVault {
+    let versions = Arc::clone(versions);
+    vault_that(move |operation, members| versions.answer(operation, members)).await.0
 }
 
-async fn vault(manner: Manner, first: Option<&str>) -> SecretVault {
-    let versions = first.map(|text| ("first".to_owned(), text.to_owned())).into_iter().collect();
-    vault_of(&Arc::new(Server { manner, versions: Mutex::new(versions) })).await
-}
-
-async fn vault_of(server: &Arc<Server>) -> SecretVault {
-    let server = Arc::clone(server);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(Arc::clone(&server), stream));
-        }
-    });
+async fn vault_that(
+    answer: impl Fn(&str, &Value) -> Answer + Send + Sync + 'static,
+) -> (SecretVault, Arc<AtomicUsize>) {
+    let (endpoint, asked) = serve(answer).await;
     let config = Builder::new()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(endpoint)
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"));
-    SecretVault::of(config, "keys".to_owned())
+    (SecretVault::of(config, "keys".to_owned()), asked)
 }
 
 #[tokio::test]
 async fn a_secret_without_a_value_is_empty_and_takes_one() {
-    let vault = vault(Manner::Well, None).await;
+    let vault = vault(&Arc::default()).await;
     let read = vault.read().await.unwrap();
     assert!(!read.material.has_refresh_keys());
     assert_eq!(vault.write(&read.version, JSON).await, Ok(Written::Done));
@@ -121,7 +73,7 @@ async fn a_secret_without_a_value_is_empty_and_takes_one() {
 
 #[tokio::test]
 async fn of_two_who_have_read_the_same_one_writes() {
-    let vault = vault(Manner::Well, Some(JSON)).await;
+    let vault = vault(&Versions::first(JSON)).await;
     let (one, other) = (vault.read().await.unwrap(), vault.read().await.unwrap());
     let texts = [r#"{"signing_keys":{}}"#, "{}"];
     assert_eq!(vault.write(&one.version, texts[0]).await, Ok(Written::Done));
@@ -133,48 +85,76 @@ async fn of_two_who_have_read_the_same_one_writes() {
 
 #[tokio::test]
 async fn a_label_that_was_moved_back_is_named_and_a_new_version_of_the_old_text_mends_it() {
-    let first = ("first".to_owned(), JSON.to_owned());
-    let server = Arc::new(Server { manner: Manner::Well, versions: Mutex::new(vec![first.clone()]) });
-    let vault = vault_of(&server).await;
+    let versions = Versions::first(JSON);
+    let vault = vault(&versions).await;
     let read = vault.read().await.unwrap();
     assert_eq!(vault.write(&read.version, "{}").await, Ok(Written::Done));
-    server.versions.lock().unwrap().swap(0, 1);
+    versions.0.lock().unwrap().swap(0, 1);
     let read = vault.read().await.unwrap();
     assert_eq!(read.version, Version("first".to_owned()));
     assert_eq!(vault.write(&read.version, r#"{"signing_keys":{}}"#).await, Err(VaultError::MovedBack));
-    server.versions.lock().unwrap().push(("by hand".to_owned(), first.1));
+    versions.0.lock().unwrap().push(("by hand".to_owned(), JSON.to_owned()));
     let read = vault.read().await.unwrap();
     assert_eq!(vault.write(&read.version, r#"{"signing_keys":{}}"#).await, Ok(Written::Done));
 }
 
 #[tokio::test]
 async fn what_goes_wrong_is_named_and_quotes_nothing() {
-    let malformed = VaultError::Material(MaterialError::Malformed);
+    let malformed = || VaultError::Material(MaterialError::Malformed);
+    let with = |body: &str| Answer::With(200, body.to_owned());
+    let long = json!({"VersionId": "1", "SecretString": format!("{JSON}{}", " ".repeat(64 * 1024))}).to_string();
     let unavailable = |reason: &str| VaultError::Unavailable { operation: "GetSecretValue", reason: reason.to_owned() };
-    let denied = r#"{"__type":"AccessDeniedException","Message":"a secret text"}"#;
-    let throttled = r#"{"__type":"ThrottlingException","Message":"slow down"}"#;
     let cases = [
-        ("denied", Manner::With(400, denied), unavailable("AccessDeniedException")),
-        ("throttled, each time", Manner::With(400, throttled), unavailable("ThrottlingException")),
-        ("an empty answer", Manner::With(200, "{}"), malformed),
-        ("no JSON", Manner::With(200, "<html>"), unavailable("refused")),
-        (
-            "another secret",
-            Manner::With(200, r#"{"VersionId":"1","SecretString":"[1]"}"#),
-            VaultError::Material(MaterialError::Malformed),
-        ),
-        (
-            "bytes",
-            Manner::With(200, r#"{"VersionId":"1","SecretBinary":"AAAA"}"#),
-            VaultError::Material(MaterialError::Malformed),
-        ),
-        ("silence", Manner::Silently, unavailable("timed out")),
+        ("denied", Answer::error(400, "AccessDeniedException"), unavailable("AccessDeniedException")),
+        ("throttled, each time", Answer::error(400, "ThrottlingException"), unavailable("ThrottlingException")),
+        ("a fault, each time", Answer::error(500, "InternalServiceError"), unavailable("InternalServiceError")),
+        ("a fault of whoever stands between", Answer::With(502, "<html>".to_owned()), unavailable("refused")),
+        ("an empty answer", with("{}"), malformed()),
+        ("no JSON", with("<html>"), unavailable("refused")),
+        ("half an answer", Answer::CutOff(r#"{"VersionId":"1","#), unavailable("answer not understood")),
+        ("another secret", with(r#"{"VersionId":"1","SecretString":"[1]"}"#), malformed()),
+        ("a text without a version", with(r#"{"SecretString":"{}"}"#), malformed()),
+        ("a version without a name", with(r#"{"VersionId":"","SecretString":"{}"}"#), malformed()),
+        ("a long text", with(&long), malformed()),
+        ("bytes", with(r#"{"VersionId":"1","SecretBinary":"AAAA"}"#), malformed()),
+        ("the end of the connection", Answer::Reset, unavailable("not sent")),
+        ("silence", Answer::Silence, unavailable("timed out")),
     ];
-    for (name, manner, expected) in cases {
-        let error = vault(manner, None).await.read().await.unwrap_err();
+    for (name, answer, expected) in cases {
+        let error = vault_that(move |_, _| answer.clone()).await.0.read().await.unwrap_err();
         assert_eq!(error, expected, "{name}");
         assert!(!error.to_string().contains("a secret text"), "{name}: {error}");
     }
+}
+
+#[tokio::test]
+async fn what_goes_wrong_once_is_asked_for_again() {
+    let once = [Answer::error(400, "ThrottlingException"), Answer::error(503, "x"), Answer::Reset, Answer::Silence];
+    for bad in once {
+        let (versions, told) = (Versions::first(JSON), AtomicUsize::new(0));
+        let name = format!("{bad:?}");
+        let (vault, asked) = vault_that(move |operation, members| match told.fetch_add(1, Ordering::SeqCst) {
+            0 => bad.clone(),
+            _ => versions.answer(operation, members),
+        })
+        .await;
+        assert!(vault.read().await.unwrap().material.refresh_keys().is_ok(), "{name}");
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_fails_says_so() {
+    let versions = Versions::first(JSON);
+    let (vault, _) = vault_that(move |operation, members| match operation {
+        "PutSecretValue" => Answer::error(400, "AccessDeniedException"),
+        _ => versions.answer(operation, members),
+    })
+    .await;
+    let read = vault.read().await.unwrap();
+    let reason = "AccessDeniedException".to_owned();
+    let denied = VaultError::Unavailable { operation: "PutSecretValue", reason };
+    assert_eq!(vault.write(&read.version, "{}").await, Err(denied));
 }
 
 #[test]

@@ -117,7 +117,7 @@ impl World {
 
     /// What the scheduled function does.
     fn keep_up(&mut self) {
-        let policy = RotationPolicy { algorithm: self.algorithm, every: DAY };
+        let policy = RotationPolicy { algorithm: self.algorithm, custody: CustodyKind::Secret, every: DAY };
         while let Some(upkeep) = self.ring().upkeep(policy, self.now) {
             match upkeep {
                 Upkeep::Forget { kid } => self.change(|keys| keys.retain(|key| key.kid() != kid)),

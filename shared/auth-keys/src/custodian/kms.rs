@@ -1,0 +1,105 @@
+//! Private halves in KMS.
+//!
+//! A key of KMS is made for one version of the ring, whose name it gets: `alias/countersign/TABLE/VERSION`. KMS gives a name
+//! once, so of two runs one makes the key that the other finds; and a key is listed in the ring of that version or never.
+
+use auth_core::entropy::Entropy;
+use auth_core::key_ring::{Custody, KeyRing, RingKey, RotationPolicy};
+use auth_core::time::UnixTime;
+use tokio::sync::OnceCell;
+
+use super::{Asked, Custodian, Made};
+use crate::keeper::KeepError;
+use crate::kms::{Described, Kms, KmsError};
+
+/// A custodian with KMS, which it asks only if a key is there, or is to be.
+#[derive(Debug)]
+pub(crate) struct KmsKeys {
+    table: String,
+    kms: OnceCell<Kms>,
+}
+
+impl KmsKeys {
+    /// For the keys of a table.
+    pub(crate) fn of(table: String) -> Self {
+        Self { table, kms: OnceCell::new() }
+    }
+
+    async fn kms(&self) -> &Kms {
+        self.kms.get_or_init(Kms::to_keep).await
+    }
+
+    /// An alias has no dots, and no table's name has slashes.
+    fn alias(&self, ring: &KeyRing) -> String {
+        format!("alias/countersign/{}/{}", self.table.replace('.', "/"), ring.version())
+    }
+
+    async fn made(&self, ring: &KeyRing, policy: RotationPolicy) -> Result<Option<Made>, KeepError> {
+        let (kms, alias) = (self.kms().await, self.alias(ring));
+        let found = match kms.public_key(&alias, policy.algorithm).await {
+            Ok(found) => Some(found),
+            Err(KmsError::NoKey(_)) => self.create(&alias, policy).await?,
+            Err(KmsError::Unusable { .. }) => {
+                kms.unname(&alias).await?;
+                self.create(&alias, policy).await?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(found.map(|Described { arn, jwk }| Made { jwk, custody: Custody::Kms(arn) }))
+    }
+
+    async fn create(&self, alias: &str, policy: RotationPolicy) -> Result<Option<Described>, KeepError> {
+        let kms = self.kms().await;
+        let arn = kms.create(policy.algorithm, &self.table).await?;
+        if kms.name(&arn, alias).await? {
+            return Ok(Some(kms.public_key(&arn, policy.algorithm).await?));
+        }
+        // Another run was faster: the next look finds its key.
+        kms.delete(&arn).await?;
+        Ok(None)
+    }
+}
+
+impl Custodian for KmsKeys {
+    fn make<'a>(
+        &'a self,
+        ring: &'a KeyRing,
+        policy: RotationPolicy,
+        _: &'a dyn Entropy,
+        _: UnixTime,
+    ) -> Asked<'a, Option<Made>> {
+        Box::pin(self.made(ring, policy))
+    }
+
+    fn discard<'a>(&'a self, made: &'a Made) -> Asked<'a, ()> {
+        Box::pin(async move {
+            match &made.custody {
+                Custody::Kms(arn) => Ok(self.kms().await.delete(arn).await?),
+                Custody::Secret => Ok(()),
+            }
+        })
+    }
+
+    fn holds<'a>(&'a self, key: &'a RingKey) -> Asked<'a, bool> {
+        Box::pin(async move {
+            let Custody::Kms(arn) = &key.custody else { return Ok(false) };
+            match self.kms().await.public_key(arn, key.algorithm()).await {
+                Ok(found) => Ok(found.jwk == *key.jwk()),
+                Err(KmsError::NoKey(_) | KmsError::Unusable { .. }) => Ok(false),
+                Err(error) => Err(error.into()),
+            }
+        })
+    }
+
+    fn forget<'a>(&'a self, key: &'a RingKey) -> Asked<'a, bool> {
+        Box::pin(async move {
+            if let Custody::Kms(arn) = &key.custody {
+                self.kms().await.delete(arn).await?;
+            }
+            Ok(true)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
