@@ -215,6 +215,26 @@ async fn a_session_that_was_not_kept_displaces_none() {
     api.refresh(&old).await.tokens();
 }
 
+/// What a login does last would end after the request.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_has_taken_long_leaves_room_to_the_next_one() {
+    for (taken, status) in [(8 * SECOND, 400), (8 * SECOND + Duration::from_millis(1), 200)] {
+        let wire = Wire::to(engine().await).await;
+        let api = Api::start_on(wire.endpoint.clone(), &[("SESSIONS_PER_USER", "1")]).await;
+        let old = api.login().await.refresh;
+        api.wait(SECOND);
+        let hold = wire.hold("PutItem", 0);
+        let slowly = async {
+            hold.reached.notified().await;
+            api.wait(taken);
+            hold.let_go.notify_one();
+        };
+        let (new, ()) = tokio::join!(api.login(), slowly);
+        assert_eq!(api.refresh(&old).await.status, status, "{taken:?}");
+        assert_eq!(api.refresh(&new.refresh).await.status, 200, "{taken:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_new_password_has_ended_is_not_listed() {
     let api = Api::start().await;

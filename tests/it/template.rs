@@ -233,7 +233,7 @@ fn each_function_may_do_what_it_does_and_no_more() {
             let actions: Vec<String> = operations.iter().map(|it| format!("secretsmanager:{it}")).collect();
             json!({"Effect": "Allow", "Action": actions, "Resource": secrets})
         });
-        let statements: Vec<Value> = statements.into_iter().map(statement).chain(secret).collect();
+        let statements: Vec<Value> = statements.into_iter().map(statement).chain(secret).chain(kms(name)).collect();
         let expected = json!([{"Version": "2012-10-17", "Statement": statements}]);
         assert_eq!(policies, &expected, "{name}");
     }
@@ -247,6 +247,31 @@ fn secret_actions(function: &str) -> Option<(&'static [&'static str], Value)> {
         "Revoke" | "Introspect" => Some((&["GetSecretValue"], json!({"Ref": "RefreshKeySecret"}))),
         "RotateKeys" => Some((&["DescribeSecret", "GetSecretValue", "PutSecretValue"], both)),
         _ => None,
+    }
+}
+
+/// What a function does with keys of KMS: only with those that were made for this table.
+fn kms(function: &str) -> Vec<Value> {
+    let at = |resource: &str| json!({"Fn::Sub": format!("arn:${{AWS::Partition}}:kms:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")});
+    let of = |kind: &str| json!({"StringEquals": {format!("aws:{kind}Tag/countersign:table"): {"Ref": "Table"}}});
+    let allow = |actions: &[&str], resource: Value| json!({"Effect": "Allow", "Action": actions, "Resource": resource});
+    let with = |mut statement: Value, condition: Value| {
+        statement["Condition"] = condition;
+        statement
+    };
+    let none = json!({"Ref": "AWS::NoValue"});
+    match function {
+        "Login" | "Refresh" => vec![with(allow(&["kms:Sign"], at("key/*")), of("Resource"))],
+        "RotateKeys" => {
+            let makes = with(allow(&["kms:CreateKey", "kms:TagResource"], json!("*")), of("Request"));
+            vec![
+                json!({"Fn::If": ["MakesKmsKeys", makes, none]}),
+                allow(&["kms:CreateAlias", "kms:GetPublicKey"], at("key/*")),
+                allow(&["kms:CreateAlias", "kms:DeleteAlias"], at("alias/countersign/${Table}/*")),
+                with(allow(&["kms:DeleteAlias", "kms:ScheduleKeyDeletion"], at("key/*")), of("Resource")),
+            ]
+        }
+        _ => vec![],
     }
 }
 

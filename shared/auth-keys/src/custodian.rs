@@ -11,10 +11,9 @@ mod vault;
 use std::pin::Pin;
 
 use auth_core::entropy::Entropy;
-use auth_core::key::KeyError;
+use auth_core::key::{Jwk, KeyError};
 use auth_core::key_ring::{Custody, KeyRing, RingKey, RotationPolicy};
 use auth_core::time::UnixTime;
-use jsonwebtoken::jwk::Jwk;
 
 use crate::keeper::KeepError;
 
@@ -23,6 +22,9 @@ pub(crate) use vault::VaultKeys;
 
 /// What a custodian is asked for.
 pub(crate) type Asked<'a, T> = Pin<Box<dyn Future<Output = Result<T, KeepError>> + Send + 'a>>;
+
+/// What a custodian does as well as it can.
+pub(crate) type Left<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// A private half that is not listed yet.
 #[derive(Debug)]
@@ -50,7 +52,7 @@ pub(crate) trait Custodian: Send + Sync {
     ) -> Asked<'a, Option<Made>>;
 
     /// Takes back what was made for a ring that is no more.
-    fn discard<'a>(&'a self, made: &'a Made) -> Asked<'a, ()>;
+    fn discard<'a>(&'a self, made: &'a Made) -> Left<'a>;
 
     /// Whether the private half of this key is here.
     fn holds<'a>(&'a self, key: &'a RingKey) -> Asked<'a, bool>;

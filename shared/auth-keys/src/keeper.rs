@@ -244,7 +244,10 @@ impl Keeper {
     async fn take_back(&self, made: Option<Made>) -> Result<(), KeepError> {
         let Some(made) = made else { return Ok(()) };
         let is_listed = self.store.key_ring().await?.keys().iter().any(|key| *key.jwk() == made.jwk);
-        if is_listed { Ok(()) } else { self.custodian(made.custody.kind()).discard(&made).await }
+        if !is_listed {
+            self.custodian(made.custody.kind()).discard(&made).await;
+        }
+        Ok(())
     }
 
     /// Nothing is done where the private half of the present signer is not: that would be the place of another ring.

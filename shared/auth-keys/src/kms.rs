@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use auth_core::key::{self, KeyError};
+use auth_core::key::{self, Algorithm, Jwk, KeyError};
 use auth_dynamodb::error::Reason;
 use auth_dynamodb::patience::{self, Patience};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -14,8 +14,6 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{KeySpec, KeyUsageType, MessageType, SigningAlgorithmSpec, Tag};
 use der::asn1::UintRef;
 use der::{Decode as _, Reader as _, SliceReader};
-use jsonwebtoken::Algorithm;
-use jsonwebtoken::jwk::Jwk;
 
 /// How long a signature may take.
 pub(crate) const SIGN_TIMEOUT: Duration = Duration::from_millis(1500);

@@ -38,11 +38,11 @@ it, too.";
 
 const AFTER_ROTATE: &str = "\
 KEY_SECRET names the secret that holds the private keys (the template's output KeySecretArn), or KEY_FILE a file. Set
-SIGNING_ALGORITHM and ROTATION_DAYS to what rotate-keys has: without them, keys are like the newest one, for 90 days. After a
+SIGNING_ALGORITHM, KEY_CUSTODY and ROTATION_DAYS to what rotate-keys has: without them, keys are like the newest one, for 90 days. After a
 deployment with another algorithm, invoke rotate-keys first, or the next key may still be one of the old algorithm; the answer names it.";
 
 const AFTER_KILL: &str = "\
-KEY_SECRET or KEY_FILE, SIGNING_ALGORITHM and ROTATION_DAYS as for `keys rotate`. Functions sign with the next key within 15 seconds; authorizers refuse the one that
+KEY_SECRET or KEY_FILE, SIGNING_ALGORITHM, KEY_CUSTODY and ROTATION_DAYS as for `keys rotate`. Functions sign with the next key within 15 seconds; authorizers refuse the one that
 was killed within MAX_STALENESS_SECONDS, and clients refresh: no session ends. Verifiers of others go on with the JWK Set that
 they keep, some for two hours.";
 

@@ -8,7 +8,7 @@ use auth_core::key_ring::{Custody, KeyRing, RingKey, RotationPolicy};
 use auth_core::time::UnixTime;
 use tokio::sync::OnceCell;
 
-use super::{Asked, Custodian, Made};
+use super::{Asked, Custodian, Left, Made};
 use crate::keeper::KeepError;
 use crate::kms::{Described, Kms, KmsError};
 
@@ -55,8 +55,15 @@ impl KmsKeys {
             return Ok(Some(kms.public_key(&arn, policy.algorithm).await?));
         }
         // Another run was faster: the next look finds its key.
-        kms.delete(&arn).await?;
+        self.leave(&arn).await;
         Ok(None)
+    }
+
+    /// Has a key deleted that is listed nowhere. If that fails, it does no harm, but it has a price.
+    async fn leave(&self, arn: &str) {
+        if let Err(error) = self.kms().await.delete(arn).await {
+            tracing::warn!(event = "key_left_in_kms", arn, %error);
+        }
     }
 }
 
@@ -71,11 +78,11 @@ impl Custodian for KmsKeys {
         Box::pin(self.made(ring, policy))
     }
 
-    fn discard<'a>(&'a self, made: &'a Made) -> Asked<'a, ()> {
+    fn discard<'a>(&'a self, made: &'a Made) -> Left<'a> {
         Box::pin(async move {
             match &made.custody {
-                Custody::Kms(arn) => Ok(self.kms().await.delete(arn).await?),
-                Custody::Secret => Ok(()),
+                Custody::Kms(arn) => self.leave(arn).await,
+                Custody::Secret => {}
             }
         })
     }

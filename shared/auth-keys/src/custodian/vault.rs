@@ -7,7 +7,7 @@ use auth_core::generate;
 use auth_core::key_ring::{Custody, KeyRing, RingKey, RotationPolicy};
 use auth_core::time::UnixTime;
 
-use super::{Asked, Custodian, Made};
+use super::{Asked, Custodian, Left, Made};
 use crate::keeper::KeepError;
 use crate::vault::{Held, Vault, Written};
 
@@ -55,8 +55,8 @@ impl Custodian for VaultKeys {
     }
 
     /// The next run lists it, or removes it.
-    fn discard<'a>(&'a self, _made: &'a Made) -> Asked<'a, ()> {
-        Box::pin(async { Ok(()) })
+    fn discard<'a>(&'a self, _: &'a Made) -> Left<'a> {
+        Box::pin(async {})
     }
 
     fn holds<'a>(&'a self, key: &'a RingKey) -> Asked<'a, bool> {

@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use auth_core::entropy::OsEntropy;
+use auth_core::key::Algorithm;
 use auth_core::key_ring::CustodyKind;
-use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
 use super::*;
