@@ -1,4 +1,4 @@
-"""Writes a built template as emulators can run it, which differ from AWS: functions are told where DynamoDB and the secret are, which MiniStack
+"""Writes a built template as emulators can run it, which differ from AWS: functions are told where DynamoDB, KMS and the secret are, which MiniStack
 does not do; variables that a test may set are there, empty, because SAM local sets only those that the template has; each `ANY` of an API's events is spelt out, because MiniStack does not
 know `x-amazon-apigateway-any-method`; preflights are left out, because SAM local gives all methods of a path the authorizer of one
 of them. The authorizer's answers are kept for so many seconds."""
@@ -30,7 +30,7 @@ for resource in template["Resources"].values():
     for authorizer in properties.get("Auth", {}).get("Authorizers", {}).values():
         authorizer["Identity"] = {"ReauthorizeEvery": int(seconds)}
 variables = template["Globals"]["Function"].setdefault("Environment", {}).setdefault("Variables", {})
-variables.update({"AWS_ENDPOINT_URL_DYNAMODB": endpoint, "AWS_ENDPOINT_URL_SECRETS_MANAGER": endpoint})
+variables.update({f"AWS_ENDPOINT_URL_{service}": endpoint for service in ["DYNAMODB", "KMS", "SECRETS_MANAGER"]})
 # Nothing is as good as not set. What a function has by itself goes before this.
 variables.update({"JWKS": "", "REFRESH_KEYS": "", "SIGNING_KEY": ""})
 with open(target, "w", encoding="utf-8") as file:

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 
 use crate::outages::fault::{Answer, Fault};
-use crate::outages::proxy::{Call, Loss, Plan, Times};
+use crate::outages::proxy::{Call, EACH, Loss, Plan, Times};
 
 /// Between two bytes of an answer that drips: the shortest has some hundred.
 const DRIP: Duration = Duration::from_millis(20);
@@ -75,7 +75,8 @@ impl Wire {
             Times::Twice => head.attempt() <= 2,
             Times::ForEver => true,
         };
-        let is_meant = is_in_time && plan.call.as_ref().is_none_or(|meant| *meant == call);
+        let is_it = |meant: &Call| *meant == call || *meant == (call.0.clone(), EACH);
+        let is_meant = is_in_time && plan.call.as_ref().is_none_or(is_it);
         is_meant.then(|| {
             self.spoiled.fetch_add(1, Ordering::Relaxed);
             plan

@@ -20,16 +20,19 @@ use std::sync::Arc;
 
 use auth_core::config::environment;
 use authorizer::UNAVAILABLE;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::flows::join_all;
+use crate::outages::answer::Answer;
 use crate::outages::cell::{Cell, Seen, cells};
 use crate::outages::event::authorization;
 use crate::outages::fault::FAULTS;
 use crate::outages::invariants::check_log;
 use crate::outages::operation::OPERATIONS;
 use crate::outages::place::Place;
-use crate::outages::proxy::{Plan, Times};
+use crate::outages::proxy::{EACH, Plan, Times};
+use crate::outages::world::World;
 
 /// Cells at a time. Most of a cell is waiting.
 const AT_ONCE: usize = 6;
@@ -80,6 +83,38 @@ async fn an_authorizer_that_starts_without_its_journal_lets_nobody_in_until_it_h
         check_log(&log, &world).unwrap();
     });
     join_all(tried).await;
+}
+
+/// Who signs, and who publishes. Whoever finds them by the first request has lost nothing but that.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs what tests/real/faults/run sets up"]
+async fn whoever_starts_without_the_keys_in_the_table_has_them_with_the_first_request_that_finds_them() {
+    let place = Box::pin(Place::set_up()).await;
+    let variables = place.turning_keys().await;
+    let discovery: fn(&World) -> Value =
+        |_| serde_json::from_str(include_str!("../../../events/discovery.json")).unwrap();
+    for (function, operation) in [("Login", "login"), ("Refresh", "refresh: rotate"), ("Discovery", "refresh: rotate")]
+    {
+        let operation = OPERATIONS.iter().find(|it| it.name == operation).unwrap();
+        let event = if function == "Discovery" { discovery } else { operation.event };
+        let possible = FAULTS.into_iter().filter(|(_, fault)| fault.happens_to("Query"));
+        let tried = possible.map(async |(name, fault)| {
+            let log = place.log(&format!("{function}, {name}"));
+            let (proxy, world) = (place.proxy().await, place.ground.world(operation).await);
+            let call = Some(("Query".to_owned(), EACH));
+            proxy.plan(Plan { call, fault, times: Times::ForEver });
+            let mut instance = place.start_with(function, variables.clone(), &proxy, &log).await;
+            assert!(proxy.spoiled() > 0, "{function}, {name}: it has asked for them at its start");
+            proxy.begin();
+            let meanwhile = Answer::read(instance.invoke(event(&world)).await.unwrap()).unwrap();
+            assert!(meanwhile.is_unavailable(), "{function}, {name}: {}", meanwhile.told());
+            proxy.heal().await;
+            let then = Answer::read(instance.invoke(event(&world)).await.unwrap()).unwrap();
+            assert_eq!(then.status(), 200, "{function}, {name}: {}", then.told());
+            check_log(&log, &world).unwrap();
+        });
+        join_all(tried).await;
+    }
 }
 
 fn row(number: &str, [operation, call, fault, times]: &[&str; 4], seen: &str) -> String {

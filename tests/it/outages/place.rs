@@ -1,8 +1,15 @@
 //! Where cells are carried out: binaries, table and keys, and two instances that no fault reaches.
 
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use auth_core::config::Variables;
+use auth_core::entropy::OsEntropy;
+use auth_core::time::{Clock as _, SystemClock};
+use auth_keys::keeper::Keeper;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::outages::answer::Answer;
@@ -47,18 +54,38 @@ impl Place {
         self.start_with(operation.function, limit, proxy, log).await
     }
 
-    /// An instance of a function, on that wire, with a variable more.
+    /// An instance of a function, on that wire, with other variables, too.
     pub(crate) async fn start_with(
         &self,
         function: &str,
-        variable: Option<(&'static str, String)>,
+        others: impl IntoIterator<Item = (&'static str, String)>,
         proxy: &Proxy,
         log: &Path,
     ) -> Instance {
         let endpoint = ("AWS_ENDPOINT_URL_DYNAMODB", proxy.endpoint.clone());
-        let variables: Environment =
-            self.bench.variables.clone().into_iter().chain([endpoint]).chain(variable).collect();
+        let variables: Environment = self.bench.variables.clone().into_iter().chain([endpoint]).chain(others).collect();
         Instance::start(&self.bench.binary(function), &variables, log).await
+    }
+
+    /// Variables of functions whose keys take turns in the table, with the same keys of refresh tokens.
+    pub(crate) async fn turning_keys(&self) -> Vec<(&'static str, String)> {
+        let file = self.bench.logs.join("turning.keys");
+        let kept = json!({"refresh_keys": self.bench.variables["REFRESH_KEYS"]}).to_string();
+        File::options()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&file)
+            .unwrap()
+            .write_all(kept.as_bytes())
+            .unwrap();
+        let file = file.to_str().unwrap().to_owned();
+        let look_up = |name: &str| (name == "KEY_FILE").then(|| file.clone());
+        let keeper = Keeper::from_variables(&Variables::new(&look_up), self.ground.store.clone()).await.unwrap();
+        keeper.keep(&OsEntropy, SystemClock.now()).await.unwrap();
+        let unset = ["JWKS", "REFRESH_KEYS", "SIGNING_KEY"].map(|name| (name, String::new()));
+        [("KEY_FILE", file)].into_iter().chain(unset).collect()
     }
 
     /// What a sound instance answers to the token.

@@ -16,6 +16,9 @@ use crate::outages::fault::Fault;
 /// A call by its place: the operation, and the how manieth of it in the request. Attempts at it are the same call.
 pub(crate) type Call = (String, usize);
 
+/// The place of every call of an operation.
+pub(crate) const EACH: usize = 0;
+
 /// What shall go wrong.
 #[derive(Clone)]
 pub(crate) struct Plan {
