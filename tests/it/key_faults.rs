@@ -128,6 +128,18 @@ async fn what_is_known_serves_while_the_table_fails() {
     assert_eq!(api.get("/.well-known/jwks.json", "").await.status, 200, "discovery");
 }
 
+/// Built-in authorizers of HTTP APIs wait for a second and a half.
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_that_are_known_do_not_wait_for_a_table_that_hangs() {
+    let (wire, world) = rotating().await;
+    let path = "/.well-known/jwks.json";
+    let before = world.api.get(path, "").await.json();
+    world.api.wait(61 * SECOND);
+    wire.plan("Query", [Fault::Silence]);
+    let after = tokio::time::timeout(PATIENCE, world.api.get(path, "")).await.unwrap();
+    assert_eq!((after.status.as_u16(), after.json()), (200, before));
+}
+
 /// Not to know whether there is such a key is no verdict on a token.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_cannot_be_looked_up_is_a_503() {

@@ -23,6 +23,9 @@ use serde_json::{Value, json};
 /// How old the copy of the keys may be before it is read again.
 const KEYS_SOFT: Duration = Duration::from_mins(1);
 
+/// How long a request waits for the table if there is a copy. Built-in authorizers of HTTP APIs wait for 1.5 s.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The function and the documents that it gives.
 #[derive(Debug)]
 pub struct App {
@@ -88,7 +91,10 @@ impl App {
         match &self.source {
             Source::Fixed(documents) => Ok(Arc::new(documents.clone())),
             Source::Unbound { .. } => Err(NoKeys),
-            Source::Table(watch) => watch.fresh().await,
+            Source::Table(watch) => match tokio::time::timeout(PATIENCE, watch.fresh()).await {
+                Ok(documents) => documents,
+                Err(_) => watch.known().await,
+            },
         }
     }
 }
