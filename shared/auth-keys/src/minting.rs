@@ -12,7 +12,6 @@ use auth_core::issuer::{AccessToken, Issuer};
 use auth_core::jwt::one_time::Purpose;
 use auth_core::jwt::{MintError, Signer};
 use auth_core::key_ring::{KeyRing, RING_MAX_AGE};
-use auth_core::refresh_token::RefreshKeys;
 use auth_core::scope::Scope;
 use auth_core::session::Session;
 use auth_core::time::{Clock, Moment, UnixTime};
@@ -25,14 +24,11 @@ use tokio::sync::Mutex;
 
 use crate::material::{Material, MaterialError};
 use crate::place::{KeyKind, Place};
-use crate::refresh::HeldRefreshKeys;
+use crate::refresh::{HeldRefreshKeys, VAULT_TIMEOUT};
 use crate::vault::{Vault, VaultError};
 
 /// So old may a copy of the ring be that is signed by, if the table answers: so soon does a killed key sign no more.
 const SOFT: Duration = Duration::from_secs(15);
-
-/// How long a request waits for the vault. At its start, a function waits for as long as the vault's own calls take.
-const VAULT_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// How long [`MintingKeys::ready`] takes at most: a call of the table, and one of the vault.
 pub const READY_TIMEOUT: Duration = CALL_TIMEOUT.saturating_add(VAULT_TIMEOUT);
@@ -88,17 +84,13 @@ impl MintingKeys {
     pub async fn bind(self, store: &Store, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
         // Boxed: two futures of the SDK side by side are some twenty kilobytes.
         let signing = Box::pin(self.signing.bind(store, clock));
-        let (refresh, signing) = tokio::try_join!(self.refresh.read(), signing)?;
+        let (refresh, signing) = tokio::try_join!(self.refresh.bind(clock), signing)?;
         Ok(Self { refresh, signing })
     }
 
     /// What makes and recognises refresh tokens.
-    ///
-    /// # Errors
-    ///
-    /// [`NoKeys`] before [`Self::bind`].
-    pub fn refresh_keys(&self) -> Result<&RefreshKeys, NoKeys> {
-        self.refresh.keys()
+    pub const fn refresh(&self) -> &HeldRefreshKeys {
+        &self.refresh
     }
 
     /// Brings the keys up to date, within [`READY_TIMEOUT`]: to be called beside other calls of a request, so that
@@ -268,7 +260,8 @@ mod tests {
     #[test]
     fn a_request_that_brings_the_keys_up_to_date_ends_within_its_life() {
         let ready = |beside: u32| READY_TIMEOUT.max(CALL_TIMEOUT * beside);
-        let refresh = ready(3) + CALL_TIMEOUT; // three writes of a rotation; a session that is looked at once more
+        // A refresh token whose key is looked up; three writes of a rotation; a session that is looked at once more.
+        let refresh = VAULT_TIMEOUT + ready(3) + CALL_TIMEOUT;
         let login = ready(2) + CALL_TIMEOUT * 3; // two counts; the user, the session, room for it
         assert!(refresh.max(login) <= REQUEST_LIFE, "{refresh:?}, {login:?}");
     }
