@@ -7,6 +7,7 @@ pub mod material;
 pub mod minting;
 pub mod place;
 pub mod refresh;
+pub mod refresh_keeper;
 pub mod vault;
 
 mod file;

@@ -107,6 +107,23 @@ impl Material {
         self
     }
 
+    /// The same with one key of refresh tokens more, `ID:KEY`, which makes them.
+    #[must_use]
+    pub fn with_refresh_key_first(self, key: &str) -> Self {
+        let rest = self.refresh_keys.iter().map(|keys| keys.as_str());
+        let keys = std::iter::once(key).chain(rest).collect::<Vec<_>>().join(",");
+        self.with_refresh_keys(keys)
+    }
+
+    /// The same without a key of refresh tokens.
+    #[must_use]
+    pub fn without_refresh_key(self, id: u8) -> Self {
+        let has_other_id = |key: &&str| key.split(':').next().and_then(|text| text.trim().parse().ok()) != Some(id);
+        let keys = self.refresh_keys.iter().flat_map(|keys| keys.split(','));
+        let keys = keys.filter(has_other_id).collect::<Vec<_>>().join(",");
+        self.with_refresh_keys(keys)
+    }
+
     /// The same with one signing key more, and its public half.
     ///
     /// # Errors
@@ -223,6 +240,18 @@ mod tests {
         let (material, key) = material();
         let renamed = material.json().unwrap().replace(key.kid(), "other");
         assert!(Material::parse(&renamed).unwrap().signer("other").is_err());
+    }
+
+    #[test]
+    fn a_key_of_refresh_tokens_comes_first_and_one_goes() {
+        let ids = |material: &Material| material.refresh_keys().unwrap().ids().collect::<Vec<_>>();
+        let [first, second, third] = [7, 70, 0].map(|id| generate::refresh_key(id, &OsEntropy).unwrap());
+        let by_hand = format!(" {first} , {second}");
+        let material = Material::default().with_refresh_keys(by_hand).with_refresh_key_first(&third);
+        assert_eq!(ids(&material), [0, 7, 70]);
+        for (id, left) in [(0, &[7, 70][..]), (7, &[0, 70]), (70, &[0, 7]), (1, &[0, 7, 70])] {
+            assert_eq!(ids(&material.clone().without_refresh_key(id)), left, "{id}");
+        }
     }
 
     #[test]

@@ -159,10 +159,7 @@ impl<T> KeyWatch<T> {
     /// # Errors
     ///
     /// [`NoKeys`], also if a key that is not known could not be looked up.
-    pub async fn judge<C, E: UnknownKey>(
-        &self,
-        verify: impl Fn(&T) -> Result<C, E>,
-    ) -> Result<Result<C, E>, NoKeys> {
+    pub async fn judge<C, E: UnknownKey>(&self, verify: impl Fn(&T) -> Result<C, E>) -> Result<Result<C, E>, NoKeys> {
         let begun = self.read(|known| known.begun);
         let judged = verify(&*self.known().await?);
         let is_of_before = self.read(|known| known.filled_by <= begun);

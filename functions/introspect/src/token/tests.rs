@@ -7,7 +7,7 @@ use auth_core::issuer::Issuer;
 use auth_core::jwt::Signer;
 use auth_core::login::LoginName;
 use auth_core::policy::SessionPolicy;
-use auth_core::refresh_token::{NotOurs, Nonce, PREFIX, RefreshKeys};
+use auth_core::refresh_token::{Nonce, NotOurs, PREFIX, RefreshKeys};
 use auth_core::scope::{Roles, Scope};
 use auth_core::session::{Child, End};
 use auth_core::user::Status;
