@@ -100,8 +100,11 @@ pub(crate) enum Failure {
     Keys(ConfigError),
     #[error("nothing, or not all, was done: {0}; repeat the command")]
     Keeper(KeepError),
-    #[error("{0}{}", what_to_do(.0))]
-    RefreshKeys(#[from] RefreshKeepError),
+    #[error("{error}{}", what_to_do(error))]
+    RefreshKeys {
+        #[from]
+        error: RefreshKeepError,
+    },
 }
 
 impl From<KeepError> for Failure {
@@ -148,7 +151,7 @@ impl Failure {
         match self {
             Self::ClosedPipe => 0,
             Self::Store(error) if is_conflict(error) => 4,
-            Self::RefreshKeys(error) => match error {
+            Self::RefreshKeys { error } => match error {
                 RefreshKeepError::Vault(_) | RefreshKeepError::Entropy(_) => 1,
                 RefreshKeepError::Only(_) | RefreshKeepError::Full => 2,
                 RefreshKeepError::NoKey(_) => 3,
