@@ -87,10 +87,14 @@ impl HeldRefreshKeys {
     }
 
     /// Does the work of a request, and reads the keys again beside it, if it is time.
-    pub async fn beside<W: Future>(&self, work: W) -> W::Output {
-        match self {
-            Self::Fixed(_) | Self::Unbound(_) => work.await,
-            Self::Watched(watch) => watch.beside(work).await,
+    pub fn beside<W: Future>(&self, work: W) -> impl Future<Output = W::Output> {
+        // Boxed: a request's work is some twenty kilobytes, and would stand here several times.
+        let work = Box::pin(work);
+        async move {
+            match self {
+                Self::Fixed(_) | Self::Unbound(_) => work.await,
+                Self::Watched(watch) => watch.beside(work).await,
+            }
         }
     }
 }

@@ -49,7 +49,7 @@ impl KeyFile {
     /// The ids, as the functions will read them.
     fn ids(&self) -> Vec<u8> {
         let kept: Value = serde_json::from_str(&self.text()).unwrap();
-        RefreshKeys::parse(kept["refresh_keys"].as_str().unwrap()).unwrap().ids().collect()
+        RefreshKeys::parse(kept.get("refresh_keys").and_then(Value::as_str).unwrap()).unwrap().ids().collect()
     }
 }
 
