@@ -43,6 +43,8 @@ const KEYS_UNITS: f64 = 1.0;
 const SIGNERS_SECRETS: f64 = 2.0;
 const ENDERS_SECRETS: f64 = 1.0;
 const INSTANCE_LIFE: f64 = 7200.0;
+/// How old a copy of the keys of refresh tokens may be, which are one secret.
+const REFRESH_KEYS_SOFT: f64 = 300.0;
 
 // What an invocation is billed for, in seconds and in GB; assumed, since it was measured on no account.
 const LOGIN_TIME: (f64, f64) = (0.050, 1.769);
@@ -119,9 +121,12 @@ impl Rates {
         readers.into_iter().map(|(rate, time, soft)| (busy(rate, time) / soft).min(rate) * KEYS_UNITS).sum()
     }
 
-    /// Reads of secrets a second, by instances that begin.
+    /// Reads of secrets a second: of both by instances that begin, and of refresh keys by all.
     fn secret_reads(&self) -> f64 {
-        (self.signers() * SIGNERS_SECRETS + busy(self.ends, END_TIME.0) * ENDERS_SECRETS) / INSTANCE_LIFE
+        let begun = (self.signers() * SIGNERS_SECRETS + busy(self.ends, END_TIME.0) * ENDERS_SECRETS) / INSTANCE_LIFE;
+        let readers = [(self.refreshes, REFRESH_TIME.0), (self.logins, LOGIN_TIME.0), (self.ends, END_TIME.0)];
+        let again: f64 = readers.into_iter().map(|(rate, time)| (busy(rate, time) / REFRESH_KEYS_SOFT).min(rate)).sum();
+        begun + again
     }
 
     /// Units of one look at the journal: what came in since the overlap began.

@@ -42,6 +42,7 @@ mod outages;
 mod parameters;
 mod planted;
 mod policy;
+mod refresh_keys;
 mod revocation;
 mod revoke;
 mod rie;

@@ -61,7 +61,7 @@ impl App {
     async fn judge(&self, token: &str, now: UnixTime) -> Result<Result<Active, Inactive>, Refusal> {
         let genuine = match self.recognise(token, now).await? {
             Ok(genuine) => genuine,
-            Err(inactive) => return Ok(Err(inactive)), // no I/O for it
+            Err(inactive) => return Ok(Err(inactive)), // the table is not asked for it
         };
         match genuine {
             Genuine::OfUser(token) => {
@@ -75,10 +75,10 @@ impl App {
         }
     }
 
-    /// Recognises a token of ours. It costs no call of its own.
+    /// Recognises a token of ours. It costs no call of its own, but for keys that are old or not known.
     async fn recognise(&self, token: &str, now: UnixTime) -> Result<Result<Genuine, Inactive>, NoKeys> {
         if token.starts_with(PREFIX) {
-            return Ok(Genuine::of_refresh_token(token, self.config.refresh_keys.keys()?));
+            return Ok(Genuine::of_refresh_token(self.config.refresh_keys.open(token).await?));
         }
         Ok(Genuine::of_access_token(self.config.verifier.verify_fresh(token, now).await?))
     }
@@ -126,11 +126,13 @@ impl Function for App {
     }
 
     async fn answer(&self, request: Request) -> Response {
-        let answered = match request.route.as_str() {
-            "/oauth/introspect" => self.introspect(&request).await,
-            _ => Err(Refusal::NoSuchRoute),
-        };
-        answered.unwrap_or_else(Refusal::into_response)
+        let answered = self.config.refresh_keys.beside(async {
+            match request.route.as_str() {
+                "/oauth/introspect" => self.introspect(&request).await,
+                _ => Err(Refusal::NoSuchRoute),
+            }
+        });
+        answered.await.unwrap_or_else(Refusal::into_response)
     }
 }
 

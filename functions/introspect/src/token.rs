@@ -4,7 +4,7 @@ use auth_core::claims::AccessClaims;
 use auth_core::client::{Client, ClientId, Grant};
 use auth_core::id::{SessionId, UserId};
 use auth_core::jwt::Rejection;
-use auth_core::refresh_token::{Presented, RefreshKeys};
+use auth_core::refresh_token::{NotOurs, Presented};
 use auth_core::rotation;
 use auth_core::session::{EndCause, Session};
 use auth_core::time::UnixTime;
@@ -52,8 +52,8 @@ pub(crate) struct Standing {
 pub(crate) enum Inactive {
     #[error("access token: {0}")]
     Rejected(Rejection),
-    #[error("not a refresh token made by this server")]
-    Forged,
+    #[error(transparent)]
+    NotOurs(#[from] NotOurs),
     /// Of another issuer under our name and keys: its `sub` or `sid` is no identifier of ours.
     #[error("not of a session of ours")]
     Foreign,
@@ -95,7 +95,7 @@ impl Inactive {
     pub(crate) const fn reason(&self) -> &'static str {
         match self {
             Self::Rejected(rejection) => rejection.reason(),
-            Self::Forged => "forged",
+            Self::NotOurs(not_ours) => not_ours.reason(),
             Self::Foreign => "foreign",
             Self::NoSession => "session_unknown",
             Self::Ended(_) => "session_ended",
@@ -112,8 +112,8 @@ impl Inactive {
 }
 
 impl Genuine {
-    pub(crate) fn of_refresh_token(token: &str, keys: &RefreshKeys) -> Result<Self, Inactive> {
-        let presented = keys.open(token).map_err(|_| Inactive::Forged)?;
+    pub(crate) fn of_refresh_token(opened: Result<Presented, NotOurs>) -> Result<Self, Inactive> {
+        let presented = opened?;
         let (user_id, session_id) = (presented.user_id(), presented.session_id());
         Ok(Self::OfUser(UsersToken { user_id, session_id, parent_id: None, kind: Kind::Refresh(presented) }))
     }

@@ -12,7 +12,7 @@ use auth_core::id::{SessionId, TokenId};
 use auth_core::issuer::AccessToken;
 use auth_core::login::Credentials;
 use auth_core::network::Network;
-use auth_core::refresh_token::Nonce;
+use auth_core::refresh_token::{Nonce, RefreshKeys};
 use auth_core::scope::Scope;
 use auth_core::session::Session;
 use auth_core::time::{Clock, UnixTime};
@@ -45,6 +45,7 @@ pub struct App {
 struct SignedIn {
     session: Session,
     access: AccessToken,
+    refresh_keys: Arc<RefreshKeys>,
     /// A better hash of the same password, when the stored one has outdated parameters.
     rehash: Option<Rehash>,
 }
@@ -65,13 +66,14 @@ impl App {
         let asked = LoginRequest::parse(request, &self.config.browsers)?;
         let counting = self.store.count_attempt(&asked.name, now);
         // Beside it, so that the calls in a row stay few; what comes of it shows when there is something to sign.
-        let (attempt, _) = tokio::join!(counting, self.config.keys.ready(now));
+        let keys = &self.config.keys;
+        let (attempt, _, refresh_keys) = tokio::join!(counting, keys.ready(now), keys.refresh().known());
         let (attempts, credentials) = match attempt? {
             Attempt::Counted { attempts, credentials } => (attempts, credentials),
             Attempt::Closed { until } => return Err(Refusal::Throttled { now, until }),
         };
         let refusal = match credentials {
-            Some(credentials) => match self.check(&asked, credentials, now).await {
+            Some(credentials) => match self.check(&asked, credentials, refresh_keys, now).await {
                 // Boxed: three futures of the SDK side by side are some twenty kilobytes.
                 Ok(signed_in) => return Box::pin(self.keep(&asked, attempts, signed_in)).await,
                 Err(refusal) => refusal,
@@ -86,7 +88,13 @@ impl App {
     }
 
     /// Checks the password while the user is being read, and makes what the two of them are worth.
-    async fn check(&self, asked: &LoginRequest, credentials: Credentials, now: UnixTime) -> Result<SignedIn, Refusal> {
+    async fn check(
+        &self,
+        asked: &LoginRequest,
+        credentials: Credentials,
+        refresh_keys: Result<Arc<RefreshKeys>, NoKeys>,
+        now: UnixTime,
+    ) -> Result<SignedIn, Refusal> {
         let (user_id, ver) = (credentials.user_id, credentials.ver);
         let stored = Arc::new(credentials.password_hash);
         let (hash, password) = (Arc::clone(&stored), Arc::clone(&asked.password));
@@ -97,11 +105,12 @@ impl App {
         let Verdict::Right { outdated } = verdict else { return Err(Refusal::WrongPassword) };
         let user = user.ok_or(Refusal::UnknownUser)?;
         user.admits(ver)?;
-        let session = self.new_session(asked, &user, ver, now)?;
+        let refresh_keys = refresh_keys?;
+        let session = self.new_session(asked, &user, ver, &refresh_keys, now)?;
         let jti = TokenId::random(self.entropy.as_ref())?;
         let access = self.config.keys.mint(&self.config.issuer, &user, &session, &session.scope, jti, now).await?;
         let rehash = if outdated { self.rehash(asked, &stored).await } else { None };
-        Ok(SignedIn { session, access, rehash })
+        Ok(SignedIn { session, access, refresh_keys, rehash })
     }
 
     /// Hashes on a thread of its own, so that what waits for the network goes on.
@@ -133,10 +142,16 @@ impl App {
         }
     }
 
-    fn new_session(&self, asked: &LoginRequest, user: &User, ver: u64, now: UnixTime) -> Result<Session, Refusal> {
+    fn new_session(
+        &self,
+        asked: &LoginRequest,
+        user: &User,
+        ver: u64,
+        refresh_keys: &RefreshKeys,
+        now: UnixTime,
+    ) -> Result<Session, Refusal> {
         let entropy = self.entropy.as_ref();
         let (id, nonce) = (SessionId::random(entropy)?, Nonce::random(entropy)?);
-        let refresh_keys = self.config.keys.refresh_keys()?;
         Ok(Session {
             client_id: self.config.client_id.clone(),
             scope: granted_scope(asked.scope.as_ref(), user)?,
@@ -150,7 +165,7 @@ impl App {
     /// Keeps the session and answers. Beside it the attempts are taken back and an outdated hash is replaced; then room is
     /// made. None of them failing fails the login.
     async fn keep(&self, asked: &LoginRequest, attempts: u32, signed_in: SignedIn) -> Result<Response, Refusal> {
-        let SignedIn { session, access, rehash } = &signed_in;
+        let SignedIn { session, access, refresh_keys, rehash } = &signed_in;
         let rehashing = async {
             match rehash {
                 Some(rehash) => self.store.rehash(&asked.name, &rehash.old, &rehash.new).await,
@@ -167,7 +182,7 @@ impl App {
         self.make_room(session).await;
         tracing::info!(event = "login_ok", sub = %session.user_id, sid = %session.id, outcome = "succeeded", Logins = 1);
         let Session { user_id, id, newest, scope, .. } = session;
-        let refresh_token = self.config.keys.refresh_keys()?.seal(*user_id, *id, newest.generation, &newest.nonce);
+        let refresh_token = refresh_keys.seal(*user_id, *id, newest.generation, &newest.nonce);
         Ok(asked.caller.tokens(access, &refresh_token, scope, self.config.sessions.idle()))
     }
 
@@ -197,7 +212,7 @@ impl Function for App {
     }
 
     async fn answer(&self, request: Request) -> Response {
-        match self.login(&request).await {
+        match self.config.keys.refresh().beside(self.login(&request)).await {
             Ok(response) => response,
             Err(refusal) => refusal.into_response(),
         }

@@ -53,8 +53,9 @@ impl<T: Table> App<T> {
     }
 
     async fn refresh(&self, request: &Request, asked: RefreshRequest, now: UnixTime) -> Result<Response, Refusal> {
-        let refresh_keys = self.config.keys.refresh_keys()?;
-        let presented = refresh_keys.open(&asked.refresh_token)?; // forged ends here: no I/O yet
+        let held = self.config.keys.refresh();
+        let presented = held.open(&asked.refresh_token).await??; // forged ends here: the table was not asked yet
+        let refresh_keys = held.known().await?; // what has recognised it, or younger keys
         let deadline = deadline(request, now);
         // Whatever becomes of the keys: a rotation that has begun is carried to its end, and a refusal is told.
         let rotating = async { tokio::try_join!(self.rotate(&presented, now, deadline), self.user(&presented)) };
@@ -173,7 +174,8 @@ impl<T: Table> Function for App<T> {
     }
 
     async fn answer(&self, request: Request) -> Response {
-        self.grant(&request).await.unwrap_or_else(Refusal::into_response)
+        let granted = self.config.keys.refresh().beside(self.grant(&request)).await;
+        granted.unwrap_or_else(Refusal::into_response)
     }
 }
 
@@ -254,9 +256,10 @@ impl Refusal {
             // One answer: which of them it was is for the log. It takes no cookie away: it may be a late one, to a request
             // with an old token, and the browser has a newer one by now.
             Self::NoCookie => denied("no_cookie"),
-            Self::NotOurs(_) => {
+            Self::NotOurs(not_ours) => {
                 // No rotation was begun, but it is decided as one that finds no session.
-                tracing::info!(event = "refresh_denied", reason = "forged", decision = "unknown", Refreshes = 1);
+                let reason = not_ours.reason();
+                tracing::info!(event = "refresh_denied", reason, decision = "unknown", Refreshes = 1);
                 invalid_grant()
             }
             Self::OtherClient => denied("other_client"),

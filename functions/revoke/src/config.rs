@@ -42,6 +42,6 @@ impl Config {
     pub async fn bind(self, store: &Store, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let verifier = self.verifier.bind(store, clock, SOFT);
         verifier.load().await;
-        Ok(Self { refresh_keys: self.refresh_keys.read().await?, verifier, ..self })
+        Ok(Self { refresh_keys: self.refresh_keys.bind(clock).await?, verifier, ..self })
     }
 }

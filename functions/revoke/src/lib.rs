@@ -65,12 +65,14 @@ impl Function for App {
     }
 
     async fn answer(&self, request: Request) -> Response {
-        let answered = match request.route.as_str() {
-            "/logout" => self.logout(&request).await,
-            "/oauth/revoke" => self.revoke(&request).await,
-            _ => Err(Refusal::NoSuchRoute),
-        };
-        answered.unwrap_or_else(Refusal::into_response)
+        let answered = self.config.refresh_keys.beside(async {
+            match request.route.as_str() {
+                "/logout" => self.logout(&request).await,
+                "/oauth/revoke" => self.revoke(&request).await,
+                _ => Err(Refusal::NoSuchRoute),
+            }
+        });
+        answered.await.unwrap_or_else(Refusal::into_response)
     }
 }
 

@@ -36,11 +36,11 @@ impl App {
         })
     }
 
-    /// What proves itself without a call of its own. A refresh token that is none of ours is nobody's.
+    /// What proves itself without a call of the table. A refresh token that is none of ours is nobody's.
     async fn holder(&self, credential: &Credential<'_>, now: UnixTime) -> Result<Option<Holder>, Refusal> {
         match credential {
             Credential::RefreshToken(text) => {
-                Ok(self.config.refresh_keys.keys()?.open(text).ok().map(Holder::of_refresh_token))
+                Ok(self.config.refresh_keys.open(text).await?.ok().map(Holder::of_refresh_token))
             }
             Credential::AccessToken(text) => {
                 let verified = self.config.verifier.verify_fresh(text, now).await?;

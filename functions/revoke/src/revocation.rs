@@ -15,7 +15,7 @@ impl App {
         self.config.browsers.caller(request)?;
         // Whoever has the token may take it out of use, as a public client may (RFC 7009 §2.1): it is the proof.
         let token = revoked_token(request)?;
-        if let Ok(presented) = self.config.refresh_keys.keys()?.open(&token) {
+        if let Ok(presented) = self.config.refresh_keys.open(&token).await? {
             self.end(presented.user_id(), presented.session_id(), EndCause::Logout, now).await?;
         } else if let Ok(claims) = self.config.verifier.verify_fresh(&token, now).await? {
             let first = self.store.revoke_token(&claims.jti, claims.exp, self.clock.now()).await?;

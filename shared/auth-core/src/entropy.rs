@@ -24,7 +24,7 @@ impl dyn Entropy + '_ {
 }
 
 /// The source of randomness failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the operating system gave no random bytes")]
 pub struct NoEntropy;
 

@@ -50,7 +50,16 @@ pub fn signing_key(algorithm: &str, entropy: &dyn Entropy) -> Result<String, Gen
 ///
 /// [`NoEntropy`] when the source of randomness fails.
 pub fn refresh_keys(entropy: &dyn Entropy) -> Result<String, NoEntropy> {
-    random_text::<32>(entropy).map(|key| format!("1:{key}"))
+    refresh_key(1, entropy)
+}
+
+/// The same under another id.
+///
+/// # Errors
+///
+/// [`NoEntropy`] when the source of randomness fails.
+pub fn refresh_key(id: u8, entropy: &dyn Entropy) -> Result<String, NoEntropy> {
+    random_text::<32>(entropy).map(|key| format!("{id}:{key}"))
 }
 
 /// `N` random bytes in base64url without padding.

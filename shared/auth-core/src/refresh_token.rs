@@ -97,10 +97,26 @@ impl Presented {
     }
 }
 
-/// The text is no refresh token of ours: malformed, forged, or made under a server key that was dropped.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a refresh token made by this server")]
-pub struct NotOurs;
+/// The text is no refresh token of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotOurs {
+    /// It is malformed, or the key that it names has not made it.
+    #[error("not a refresh token made by this server")]
+    Forged,
+    /// It names a server key that is not known: one that was dropped, that is newer than these, or that never was.
+    #[error("a refresh token of a server key that is not known")]
+    UnknownKey,
+}
+
+impl NotOurs {
+    /// What the log calls it.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Forged => "forged",
+            Self::UnknownKey => "unknown_key",
+        }
+    }
+}
 
 /// The server keys that make refresh tokens and recognise them: HMAC-SHA-256, at least 256 bits each.
 pub struct RefreshKeys {
@@ -156,15 +172,20 @@ impl RefreshKeys {
     ///
     /// [`NotOurs`] for every other text, of whatever length.
     pub fn open(&self, text: &str) -> Result<Presented, NotOurs> {
-        let bytes = decode(text).ok_or(NotOurs)?;
-        let (body, mac) = bytes.split_first_chunk::<BODY_LENGTH>().ok_or(NotOurs)?;
-        let ([version, key_id], rest) = body.split_first_chunk().ok_or(NotOurs)?;
+        let bytes = decode(text).ok_or(NotOurs::Forged)?;
+        let (body, mac) = bytes.split_first_chunk::<BODY_LENGTH>().ok_or(NotOurs::Forged)?;
+        let ([version, key_id], rest) = body.split_first_chunk().ok_or(NotOurs::Forged)?;
         if *version != VERSION {
-            return Err(NotOurs);
+            return Err(NotOurs::Forged);
         }
-        let key = self.key(*key_id).ok_or(NotOurs)?;
-        hmac::verify(key, body, mac).map_err(|_| NotOurs)?;
-        Presented::read(rest).ok_or(NotOurs)
+        let key = self.key(*key_id).ok_or(NotOurs::UnknownKey)?;
+        hmac::verify(key, body, mac).map_err(|_| NotOurs::Forged)?;
+        Presented::read(rest).ok_or(NotOurs::Forged)
+    }
+
+    /// The ids of the keys: first that of the one that makes tokens.
+    pub fn ids(&self) -> impl Iterator<Item = u8> {
+        self.keys().map(|key| key.id)
     }
 
     /// A MAC under the key that makes tokens, for other purposes: the message must not have the length of a token's body.
@@ -173,7 +194,11 @@ impl RefreshKeys {
     }
 
     fn key(&self, id: u8) -> Option<&hmac::Key> {
-        std::iter::once(&self.active).chain(&self.retired).find(|key| key.id == id).map(|key| &key.key)
+        self.keys().find(|key| key.id == id).map(|key| &key.key)
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &RefreshKey> {
+        std::iter::once(&self.active).chain(&self.retired)
     }
 }
 
@@ -253,8 +278,28 @@ mod tests {
         for at in 0..text.len() {
             let mut forged = text.clone().into_bytes();
             forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
-            assert_eq!(keys.open(&String::from_utf8(forged).unwrap()).err(), Some(NotOurs), "character {at}");
+            // That character is the second half of the key's id.
+            let expected = if at == 6 { NotOurs::UnknownKey } else { NotOurs::Forged };
+            assert_eq!(keys.open(&String::from_utf8(forged).unwrap()).err(), Some(expected), "character {at}");
         }
+    }
+
+    #[test]
+    fn only_a_well_formed_token_names_a_key_that_is_not_known() {
+        let [ours, other] = [keys(&format!("1:{KEY_A}")), keys(&format!("2:{KEY_A}"))];
+        let text = seal(&other);
+        assert_eq!(ours.open(&text).err(), Some(NotOurs::UnknownKey));
+        for forged in [format!("{text}A"), text[..text.len() - 4].to_owned(), text.replacen("csr_AQ", "csr_AA", 1)] {
+            assert_eq!(ours.open(&forged).err(), Some(NotOurs::Forged), "{forged}");
+        }
+        let same_id = keys(&format!("1:{KEY_B}"));
+        assert_eq!(ours.open(&seal(&same_id)).err(), Some(NotOurs::Forged), "a known key has not made it");
+    }
+
+    #[test]
+    fn the_id_of_what_makes_tokens_is_the_first() {
+        let keys = keys(&format!("7:{KEY_A},255:{KEY_B}"));
+        assert_eq!(keys.ids().collect::<Vec<_>>(), [7, 255]);
     }
 
     #[test]

@@ -16,11 +16,11 @@ use der::asn1::UintRef;
 use der::{Decode as _, Reader as _, SliceReader};
 
 /// How long a signature may take.
-pub(crate) const SIGN_TIMEOUT: Duration = Duration::from_millis(1500);
+pub(crate) const SIGN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Within a request.
 const TO_SIGN: Patience =
-    Patience { connect: CONNECT_TIMEOUT, attempt: Duration::from_millis(700), call: SIGN_TIMEOUT };
+    Patience { connect: CONNECT_TIMEOUT, attempt: Duration::from_millis(500), call: SIGN_TIMEOUT };
 
 /// Once a day.
 const TO_KEEP: Patience =

@@ -8,6 +8,7 @@ pub mod material;
 pub mod minting;
 pub mod place;
 pub mod refresh;
+pub mod refresh_keeper;
 pub mod vault;
 
 mod custodian;

@@ -21,6 +21,9 @@ pub struct Material {
     /// As in `REFRESH_KEYS`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh_keys: Option<Zeroizing<String>>,
+    /// From when on the first of them makes tokens. Until then the one behind it does, which everybody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_refresh_key_from: Option<u64>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -80,6 +83,21 @@ impl Material {
         RefreshKeys::parse(text).map_err(|_| MaterialError::NoRefreshKeys)
     }
 
+    /// The same, those that make tokens at `now` first.
+    ///
+    /// # Errors
+    ///
+    /// [`MaterialError::NoRefreshKeys`].
+    pub fn refresh_keys_at(&self, now: UnixTime) -> Result<RefreshKeys, MaterialError> {
+        let text = self.refresh_keys.as_ref().ok_or(MaterialError::NoRefreshKeys)?;
+        match text.split_once(',') {
+            Some((first, others)) if self.first_refresh_key_from.is_some_and(|from| from > now.millis()) => {
+                Self::default().with_refresh_keys(format!("{others},{first}")).refresh_keys()
+            }
+            _ => self.refresh_keys(),
+        }
+    }
+
     /// What signs under this name.
     ///
     /// # Errors
@@ -105,6 +123,23 @@ impl Material {
     pub fn with_refresh_keys(mut self, keys: String) -> Self {
         self.refresh_keys = Some(Zeroizing::new(keys));
         self
+    }
+
+    /// The same with one key of refresh tokens more, `ID:KEY`, which makes them from then on.
+    #[must_use]
+    pub fn with_refresh_key_first(self, key: &str, from: UnixTime) -> Self {
+        let rest = self.refresh_keys.iter().map(|keys| keys.as_str());
+        let keys = std::iter::once(key).chain(rest).collect::<Vec<_>>().join(",");
+        Self { first_refresh_key_from: Some(from.millis()), ..self.with_refresh_keys(keys) }
+    }
+
+    /// The same without a key of refresh tokens.
+    #[must_use]
+    pub fn without_refresh_key(self, id: u8) -> Self {
+        let has_other_id = |key: &&str| key.split(':').next().and_then(|text| text.trim().parse().ok()) != Some(id);
+        let keys = self.refresh_keys.iter().flat_map(|keys| keys.split(','));
+        let keys = keys.filter(has_other_id).collect::<Vec<_>>().join(",");
+        self.with_refresh_keys(keys)
     }
 
     /// The same with one signing key more, and its public half.
@@ -223,6 +258,19 @@ mod tests {
         let (material, key) = material();
         let renamed = material.json().unwrap().replace(key.kid(), "other");
         assert!(Material::parse(&renamed).unwrap().signer("other").is_err());
+    }
+
+    #[test]
+    fn a_key_of_refresh_tokens_comes_first_and_one_goes() {
+        let ids = |material: &Material| material.refresh_keys().unwrap().ids().collect::<Vec<_>>();
+        let [first, second, third] = [7, 70, 0].map(|id| generate::refresh_key(id, &OsEntropy).unwrap());
+        let by_hand = format!(" {first} , {second}");
+        let material =
+            Material::default().with_refresh_keys(by_hand).with_refresh_key_first(&third, UnixTime::from_seconds(0));
+        assert_eq!(ids(&material), [0, 7, 70]);
+        for (id, left) in [(0, &[7, 70][..]), (7, &[0, 70]), (70, &[0, 7]), (1, &[0, 7, 70])] {
+            assert_eq!(ids(&material.clone().without_refresh_key(id)), left, "{id}");
+        }
     }
 
     #[test]

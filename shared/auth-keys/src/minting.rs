@@ -9,7 +9,6 @@ use auth_core::id::TokenId;
 use auth_core::issuer::{AccessToken, Issuer};
 use auth_core::jwt::one_time::Purpose;
 use auth_core::jwt::{MintError, Signer};
-use auth_core::refresh_token::RefreshKeys;
 use auth_core::scope::Scope;
 use auth_core::session::Session;
 use auth_core::time::{Clock, UnixTime};
@@ -19,9 +18,9 @@ use auth_watch::key_watch::NoKeys;
 
 use crate::kms::{KmsError, SIGN_TIMEOUT};
 use crate::place::{KeyKind, Place};
-use crate::refresh::HeldRefreshKeys;
+use crate::refresh::{HeldRefreshKeys, VAULT_TIMEOUT};
 use crate::signer::KeySigner;
-use crate::turns::{Turns, VAULT_TIMEOUT};
+use crate::turns::Turns;
 use crate::vault::Vault;
 
 /// How long [`MintingKeys::ready`] takes at most: a call of the table, and one of the vault.
@@ -84,17 +83,13 @@ impl MintingKeys {
     pub async fn bind(self, store: &Store, clock: &Arc<dyn Clock>) -> Result<Self, ConfigError> {
         // Boxed: two futures of the SDK side by side are some twenty kilobytes.
         let signing = Box::pin(self.signing.bind(store, clock));
-        let (refresh, signing) = tokio::try_join!(self.refresh.read(), signing)?;
+        let (refresh, signing) = tokio::try_join!(self.refresh.bind(clock), signing)?;
         Ok(Self { refresh, signing })
     }
 
     /// What makes and recognises refresh tokens.
-    ///
-    /// # Errors
-    ///
-    /// [`NoKeys`] before [`Self::bind`].
-    pub fn refresh_keys(&self) -> Result<&RefreshKeys, NoKeys> {
-        self.refresh.keys()
+    pub const fn refresh(&self) -> &HeldRefreshKeys {
+        &self.refresh
     }
 
     /// Brings the keys up to date, within [`READY_TIMEOUT`]: to be called beside other calls of a request, so that
@@ -200,7 +195,8 @@ mod tests {
     #[test]
     fn a_request_that_brings_the_keys_up_to_date_ends_within_its_life() {
         let ready = |beside: u32| READY_TIMEOUT.max(CALL_TIMEOUT * beside);
-        let refresh = ready(3) + CALL_TIMEOUT + MINT_TIMEOUT; // three writes of a rotation; a session that is looked at once more
+        // A refresh token whose key is looked up; three writes of a rotation; a session that is looked at once more.
+        let refresh = VAULT_TIMEOUT + ready(3) + CALL_TIMEOUT + MINT_TIMEOUT;
         let login = ready(2) + CALL_TIMEOUT * 2 + MINT_TIMEOUT; // two counts; the user, the session; room if there is time
         assert!(refresh.max(login) <= REQUEST_LIFE, "{refresh:?}, {login:?}");
     }

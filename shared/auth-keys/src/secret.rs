@@ -89,4 +89,6 @@ fn unavailable<E: ProvideErrorMetadata, R>(operation: &'static str, error: &SdkE
 }
 
 #[cfg(test)]
+pub(crate) mod server;
+#[cfg(test)]
 mod tests;

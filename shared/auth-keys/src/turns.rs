@@ -15,14 +15,12 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::kms::Kms;
 use crate::material::{Material, MaterialError};
+use crate::refresh::VAULT_TIMEOUT;
 use crate::signer::{KeySigner, KmsSigner};
 use crate::vault::{Vault, VaultError};
 
 /// So old may a copy of the ring be that is signed by, if the table answers: so soon does a killed key sign no more.
 const SOFT: Duration = Duration::from_secs(15);
-
-/// How long a request waits for the vault. At its start, a function waits for as long as the vault's own calls take.
-pub(crate) const VAULT_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// Keys that take turns.
 pub(crate) struct Turns {

@@ -1,15 +1,15 @@
 //! A copy of keys, kept young by whoever uses it: between invocations Lambda freezes the process, so nothing runs by itself.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::Poll;
 use std::time::Duration;
 
-use auth_core::jwt::Rejection;
 use auth_core::time::{Clock, Moment};
 use tokio::sync::Mutex;
 
 use crate::pace::{OVERDUE, Pace, RETRY};
+use crate::unknown_key::UnknownKey;
 
 /// There are no keys to work with, or none that are young enough. A fault, and never the token's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +36,10 @@ struct Known<T> {
     made: Option<Arc<T>>,
     /// When the fetch began that it comes from.
     filled: Option<Moment>,
+    /// Which fetch that was, counted from one.
+    filled_by: u64,
+    /// How many have begun.
+    begun: u64,
     /// When the last fetch began, whatever became of it.
     asked: Option<Moment>,
     /// When the last fetch began, if it failed.
@@ -48,6 +52,8 @@ struct Known<T> {
 
 struct Fetch<T> {
     began: Moment,
+    /// Which one it is, counted from one.
+    number: u64,
     reading: Reading<T>,
 }
 
@@ -58,8 +64,37 @@ impl<T> KeyWatch<T> {
         pace: Pace,
         begin: impl Fn(Moment) -> Reading<T> + Send + Sync + 'static,
     ) -> Self {
-        let known = Known { made: None, filled: None, asked: None, failed: None, looked_up: None, waited: None };
+        let known = Known {
+            made: None,
+            filled: None,
+            filled_by: 0,
+            begun: 0,
+            asked: None,
+            failed: None,
+            looked_up: None,
+            waited: None,
+        };
         Self { clock, pace, begin: Box::new(begin), known: RwLock::new(known), fetch: Mutex::new(None) }
+    }
+
+    /// The same, which knows what somebody has read who began at this moment.
+    #[must_use]
+    pub fn with(self, made: T, began: Moment) -> Self {
+        self.change(|known| {
+            known.made = Some(Arc::new(made));
+            known.filled = Some(began);
+        });
+        self
+    }
+
+    /// Does `work`, and carries the fetch on for as long as that takes, if it is time for one; waits for nothing else.
+    pub async fn beside<W: Future>(&self, work: W) -> W::Output {
+        let mut work = pin!(work);
+        std::future::poll_fn(|context| {
+            let _ = pin!(self.touch()).poll(context); // which never waits
+            work.as_mut().poll(context)
+        })
+        .await
     }
 
     /// Carries the fetch a step further, or begins one if it is time; never waits.
@@ -71,7 +106,7 @@ impl<T> KeyWatch<T> {
         let under_way = fetch.get_or_insert_with(|| self.begin());
         let stepped = std::future::poll_fn(|context| Poll::Ready(under_way.reading.as_mut().poll(context))).await;
         if let Poll::Ready(made) = stepped {
-            self.finish(under_way.began, made);
+            self.finish(under_way.began, under_way.number, made);
             *fetch = None;
         }
     }
@@ -119,14 +154,17 @@ impl<T> KeyWatch<T> {
     }
 
     /// Judges a token by the keys that are known. Waits only if none are, if they are overdue, or for a key that is not among them,
-    /// which is looked up at most once in [`RETRY`].
+    /// which is looked up at most once in [`RETRY`]; and for one of these fetches only.
     ///
     /// # Errors
     ///
     /// [`NoKeys`], also if a key that is not known could not be looked up.
-    pub async fn judge<C>(&self, verify: impl Fn(&T) -> Result<C, Rejection>) -> Result<Result<C, Rejection>, NoKeys> {
+    pub async fn judge<C, E: UnknownKey>(&self, verify: impl Fn(&T) -> Result<C, E>) -> Result<Result<C, E>, NoKeys> {
+        let begun = self.read(|known| known.begun);
         let judged = verify(&*self.known().await?);
-        if judged.as_ref().err() == Some(&Rejection::UnknownKey)
+        let is_of_before = self.read(|known| known.filled_by <= begun);
+        if judged.as_ref().is_err_and(UnknownKey::is_unknown_key)
+            && is_of_before
             && let Some(newer) = self.look_up().await?
         {
             return Ok(verify(&newer));
@@ -159,7 +197,7 @@ impl<T> KeyWatch<T> {
     async fn carry(&self, fetch: &mut Option<Fetch<T>>) {
         let under_way = fetch.get_or_insert_with(|| self.begin());
         let made = under_way.reading.as_mut().await;
-        self.finish(under_way.began, made);
+        self.finish(under_way.began, under_way.number, made);
         *fetch = None;
     }
 
@@ -216,15 +254,20 @@ impl<T> KeyWatch<T> {
 
     fn begin(&self) -> Fetch<T> {
         let began = self.clock.moment();
-        self.change(|known| known.asked = Some(began));
-        Fetch { began, reading: (self.begin)(began) }
+        let number = self.change(|known| {
+            known.asked = Some(began);
+            known.begun += 1;
+            known.begun
+        });
+        Fetch { began, number, reading: (self.begin)(began) }
     }
 
-    fn finish(&self, began: Moment, made: Option<T>) {
+    fn finish(&self, began: Moment, number: u64, made: Option<T>) {
         self.change(|known| match made {
             Some(made) => {
                 known.made = Some(Arc::new(made));
                 known.filled = Some(began);
+                known.filled_by = number;
                 known.failed = None;
             }
             None => known.failed = Some(began),

@@ -2,3 +2,4 @@
 
 pub mod key_watch;
 pub mod pace;
+pub mod unknown_key;

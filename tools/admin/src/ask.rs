@@ -11,8 +11,12 @@ use crate::printable::printable;
 /// Longer than any password: 256 code points, however they are written.
 const MAX_LINE: u16 = 16 * 1024;
 
-/// Asks whether something that cannot be undone is to be done.
-pub(crate) fn confirm(question: &str) -> Result<(), Failure> {
+/// Asks whether something that cannot be undone is to be done, unless the command line has the answer.
+pub(crate) fn confirm_unless(yes: bool, question: &str) -> Result<(), Failure> {
+    if yes { Ok(()) } else { confirm(question) }
+}
+
+fn confirm(question: &str) -> Result<(), Failure> {
     if !io::stdin().is_terminal() {
         return Err(Failure::NobodyToAsk);
     }

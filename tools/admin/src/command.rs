@@ -46,6 +46,11 @@ KEY_SECRET or KEY_FILE, SIGNING_ALGORITHM, KEY_CUSTODY and ROTATION_DAYS as for 
 was killed within MAX_STALENESS_SECONDS, and clients refresh: no session ends. Verifiers of others go on with the JWK Set that
 they keep, some for two hours.";
 
+const AFTER_REFRESH_KEYS: &str = "\
+REFRESH_KEY_SECRET names the secret that holds these keys (the template's output RefreshKeySecretArn), or KEY_FILE a file.
+Running functions read it again every five minutes, of which nobody waits for longer than ten; and at once when they meet a
+token under a key that they do not know. A key that leaked: rotate, then drop it.";
+
 /// Users, sessions, clients, keys and the table of Countersign.
 ///
 /// Region and credentials come from the AWS variables and profiles (AWS_REGION, AWS_PROFILE ...). A DynamoDB on this
@@ -88,9 +93,12 @@ pub enum Command {
     /// Take tokens out of use before they expire
     #[command(override_usage = "authctl revoke [OPTIONS] <--user NAME|--session NAME SID|--token JTI|--client ID|--key KID|--all>", after_help = AFTER_REVOKE)]
     Revoke(Revoke),
-    /// Keys of access and refresh tokens
+    /// Keys of access tokens
     #[command(subcommand)]
     Keys(Keys),
+    /// Keys of refresh tokens
+    #[command(subcommand)]
+    RefreshKeys(RefreshKeys),
     /// The table itself
     #[command(subcommand)]
     Table(Table),
@@ -311,6 +319,23 @@ pub enum Keys {
         /// The key
         #[arg(value_parser = claim, allow_hyphen_values = true)]
         kid: String,
+    },
+}
+
+/// `authctl refresh-keys`.
+#[derive(Debug, Subcommand)]
+pub enum RefreshKeys {
+    /// List the ids of the keys, and which one makes tokens
+    #[command(after_help = AFTER_REFRESH_KEYS)]
+    List,
+    /// Put a new key first: it makes tokens from then on, the others still recognise theirs
+    #[command(after_help = AFTER_REFRESH_KEYS)]
+    Rotate,
+    /// Drop a key: whoever has a refresh token under it signs in again; if it was the first, the next one makes tokens
+    #[command(after_help = AFTER_REFRESH_KEYS)]
+    Drop {
+        /// The key's id
+        id: u8,
     },
 }
 

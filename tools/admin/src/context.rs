@@ -28,7 +28,7 @@ impl<W: Write> Context<W> {
 
     /// Asks, unless the command line has the answer.
     pub(crate) fn confirm(&self, question: &str) -> Result<(), Failure> {
-        if self.yes { Ok(()) } else { ask::confirm(question) }
+        ask::confirm_unless(self.yes, question)
     }
 }
 

@@ -13,6 +13,8 @@ use auth_core::login::LoginName;
 use auth_dynamodb::error::{Reason, StoreError};
 use auth_dynamodb::store::NoAccount;
 use auth_keys::keeper::KeepError;
+use auth_keys::refresh_keeper::RefreshKeepError;
+use auth_keys::vault::VaultError;
 use auth_password::hasher::HashError;
 use auth_password::password::PasswordError;
 
@@ -98,6 +100,11 @@ pub(crate) enum Failure {
     Keys(ConfigError),
     #[error("nothing, or not all, was done: {0}; repeat the command")]
     Keeper(KeepError),
+    #[error("{error}{}", what_to_do(error))]
+    RefreshKeys {
+        #[from]
+        error: RefreshKeepError,
+    },
 }
 
 impl From<KeepError> for Failure {
@@ -107,6 +114,20 @@ impl From<KeepError> for Failure {
             KeepError::NoKey(kid) => Self::UnknownKey(kid),
             error => Self::Keeper(error),
         }
+    }
+}
+
+/// What an operator can do about keys of refresh tokens that were not changed.
+fn what_to_do(error: &RefreshKeepError) -> &'static str {
+    match error {
+        RefreshKeepError::Vault(VaultError::Unavailable { .. }) => {
+            ": check REFRESH_KEY_SECRET or KEY_FILE, AWS_REGION and AWS_PROFILE; what was to be changed may be done or not: \
+             `authctl refresh-keys list` shows it"
+        }
+        RefreshKeepError::Busy => " at the same time: look again and repeat it",
+        RefreshKeepError::NoKey(_) => ": `authctl refresh-keys list` shows all",
+        RefreshKeepError::Only(_) => ": put another one before it by `authctl refresh-keys rotate`",
+        RefreshKeepError::Vault(_) | RefreshKeepError::Entropy(_) | RefreshKeepError::Full => "",
     }
 }
 
@@ -130,6 +151,12 @@ impl Failure {
         match self {
             Self::ClosedPipe => 0,
             Self::Store(error) if is_conflict(error) => 4,
+            Self::RefreshKeys { error } => match error {
+                RefreshKeepError::Vault(_) | RefreshKeepError::Entropy(_) => 1,
+                RefreshKeepError::Only(_) | RefreshKeepError::Full => 2,
+                RefreshKeepError::NoKey(_) => 3,
+                RefreshKeepError::Busy => 4,
+            },
             Self::Terminal(_)
             | Self::File { .. }
             | Self::NoKey(_)
@@ -178,6 +205,10 @@ mod tests {
         StoreError::Unavailable { operation: "Scan", reason }.into()
     }
 
+    fn unreadable() -> RefreshKeepError {
+        VaultError::Unavailable { operation: "GetSecretValue", reason: "not sent".to_owned() }.into()
+    }
+
     fn name() -> LoginName {
         LoginName::parse("alice").unwrap()
     }
@@ -213,6 +244,11 @@ mod tests {
             (Failure::ClientChangedMeanwhile(client()), 4, "look again and repeat it"),
             (Failure::UnknownKey("kid".to_owned()), 3, "`authctl keys list`"),
             (KeepError::Busy.into(), 1, "repeat the command"),
+            (RefreshKeepError::Busy.into(), 4, "look again and repeat it"),
+            (RefreshKeepError::NoKey(7).into(), 3, "`authctl refresh-keys list`"),
+            (RefreshKeepError::Only(7).into(), 2, "`authctl refresh-keys rotate`"),
+            (RefreshKeepError::Full.into(), 2, "drop one"),
+            (unreadable().into(), 1, "check REFRESH_KEY_SECRET or KEY_FILE"),
             (Failure::Declined, 5, "nothing was done"),
             (Failure::PasswordsDiffer, 2, "try again"),
         ];

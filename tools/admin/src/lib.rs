@@ -16,6 +16,7 @@ mod keys;
 mod output;
 mod place;
 mod printable;
+mod refresh_keys;
 mod revoke;
 mod ring;
 mod session;

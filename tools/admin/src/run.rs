@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::failure::{Failure, Report};
 use crate::output::Output;
 use crate::place::Place;
-use crate::{client, keys, revoke, ring, session, table, user};
+use crate::{client, keys, refresh_keys, revoke, ring, session, table, user};
 
 /// Carries a command out, on standard input and output.
 ///
@@ -41,6 +41,7 @@ async fn execute(arguments: Arguments, place: &Place, variables: &Variables<'_>)
         Command::Keys(Keys::List { jwks: None }) => ring::list(context(output).await?).await,
         Command::Keys(Keys::Rotate) => ring::rotate(context(output).await?, variables).await,
         Command::Keys(Keys::Kill { kid }) => ring::kill(&kid, context(output).await?, variables).await,
+        Command::RefreshKeys(command) => refresh_keys::run(command, variables, yes, &mut output).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "authctl", &mut script);

@@ -7,11 +7,12 @@ use auth_core::issuer::Issuer;
 use auth_core::jwt::Signer;
 use auth_core::login::LoginName;
 use auth_core::policy::SessionPolicy;
-use auth_core::refresh_token::{Nonce, PREFIX};
+use auth_core::refresh_token::{Nonce, NotOurs, PREFIX, RefreshKeys};
 use auth_core::scope::{Roles, Scope};
 use auth_core::session::{Child, End};
 use auth_core::user::Status;
 use auth_dynamodb::verifiers::Verifiers;
+use auth_keys::refresh::HeldRefreshKeys;
 use serde_json::json;
 
 use super::*;
@@ -43,9 +44,14 @@ fn parts() -> (Issuer, Signer, Config) {
     (variables.token_issuer().unwrap(), signer, Config::from_variables(&variables).unwrap())
 }
 
+fn refresh_keys(config: &Config) -> &RefreshKeys {
+    let HeldRefreshKeys::Fixed(keys) = &config.refresh_keys else { panic!("REFRESH_KEYS is set") };
+    keys
+}
+
 fn recognise(token: &str, config: &Config, now: UnixTime) -> Result<Genuine, Inactive> {
     if token.starts_with(PREFIX) {
-        return Genuine::of_refresh_token(token, config.refresh_keys.keys().unwrap());
+        return Genuine::of_refresh_token(refresh_keys(config).open(token));
     }
     let Verifiers::Fixed(verifier) = &config.verifier else { panic!("JWKS is set") };
     Genuine::of_access_token(verifier.verify(token, now))
@@ -206,7 +212,7 @@ fn a_refresh_token_is_as_good_as_its_next_refresh() {
     let (_, _, config) = parts();
     let seal = |generation: u8| {
         let nonce = Nonce::from_bytes([generation; 16]);
-        config.refresh_keys.keys().unwrap().seal(user().id, session().id, generation.into(), &nonce)
+        refresh_keys(&config).seal(user().id, session().id, generation.into(), &nonce)
     };
     let judge = |generation: u8, standing: Standing, after: Duration| {
         let token = of_user(recognise(&seal(generation), &config, NOW + after));
@@ -247,7 +253,9 @@ fn what_we_did_not_make_is_recognised_as_nothing() {
     let (issuer, signer, config) = parts();
     let minted =
         issuer.mint(&signer, &user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap().text;
-    let sealed = config.refresh_keys.keys().unwrap().seal(user().id, session().id, 6, &Nonce::from_bytes([6; 16]));
+    let sealed = refresh_keys(&config).seal(user().id, session().id, 6, &Nonce::from_bytes([6; 16]));
+    let another = RefreshKeys::parse(&format!("2:{}", "A".repeat(43))).unwrap();
+    let of_another_key = another.seal(user().id, session().id, 6, &Nonce::from_bytes([6; 16])).to_string();
     let other = Issuer { iss: "https://other.example".to_owned(), ..parts().0 };
     let foreign =
         other.mint(&signer, &user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap().text;
@@ -256,8 +264,9 @@ fn what_we_did_not_make_is_recognised_as_nothing() {
         other.mint(&signer, &user(), &session(), &session().scope, TokenId::from_bytes([3; 16]), NOW).unwrap().text;
     let (exp, leeway) = (Duration::from_mins(10), auth_core::jwt::LEEWAY);
     let cases = [
-        ("forged", format!("{}A", *sealed), SECOND, Inactive::Forged),
-        ("the prefix", PREFIX.to_owned(), SECOND, Inactive::Forged),
+        ("forged", format!("{}A", *sealed), SECOND, Inactive::NotOurs(NotOurs::Forged)),
+        ("the prefix", PREFIX.to_owned(), SECOND, Inactive::NotOurs(NotOurs::Forged)),
+        ("of a key that is not known", of_another_key, SECOND, Inactive::NotOurs(NotOurs::UnknownKey)),
         ("no token", "token".to_owned(), SECOND, Inactive::Rejected(Rejection::NotCompact)),
         ("too long", "a".repeat(9000), SECOND, Inactive::Rejected(Rejection::TooLong)),
         ("another signature", minted.replacen('.', ".e", 1), SECOND, Inactive::Rejected(Rejection::Signature)),

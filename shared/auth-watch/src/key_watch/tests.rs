@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 use std::pin::pin;
 
+use auth_core::jwt::Rejection;
 use auth_core::time::{ManualClock, UnixTime};
 use tokio::sync::oneshot;
 
@@ -250,4 +251,69 @@ async fn whoever_gives_up_leaves_the_fetch_to_the_next() {
     }
     held.send(Some(7)).unwrap();
     assert_eq!((known(&watch).await, source.begun()), (Ok(7), 1));
+}
+
+/// Judges a token whose key only this copy has.
+async fn judge(watch: &KeyWatch<u32>, needs: u32) -> Result<Result<u32, Rejection>, NoKeys> {
+    watch.judge(|made| if *made == needs { Ok(*made) } else { Err(Rejection::UnknownKey) }).await
+}
+
+const UNKNOWN: Result<Result<u32, Rejection>, NoKeys> = Ok(Err(Rejection::UnknownKey));
+
+#[tokio::test]
+async fn who_has_waited_for_the_keys_looks_nothing_up() {
+    let World { watch, source, clock } = world(PACE);
+    assert_eq!((judge(&watch, 9).await, source.begun()), (UNKNOWN, 1), "there was no copy");
+    clock.advance(PACE.firm);
+    assert_eq!((judge(&watch, 9).await, source.begun()), (UNKNOWN, 1), "it was overdue");
+    clock.advance(PACE.hard + SECOND);
+    assert_eq!((judge(&watch, 9).await, source.begun()), (UNKNOWN, 1), "it was too old");
+    source.answers([Some(9)]);
+    assert_eq!((judge(&watch, 9).await, source.begun()), (Ok(Ok(9)), 1), "the turn to look one up was not taken");
+}
+
+/// It may have asked before the key was there.
+#[tokio::test]
+async fn who_has_waited_for_a_fetch_that_was_under_way_looks_the_key_up() {
+    let World { watch, source, clock } = world(PACE);
+    source.answers([Some(1)]);
+    assert_eq!(watch.known().await.as_deref(), Ok(&1));
+    clock.advance(PACE.firm);
+    let held = source.holds();
+    watch.touch().await;
+    source.answers([Some(2)]);
+    held.send(Some(1)).unwrap();
+    assert_eq!((judge(&watch, 2).await, source.begun()), (Ok(Ok(2)), 3));
+}
+
+#[tokio::test]
+async fn what_was_read_before_is_as_old_as_it_is() {
+    let World { watch, source, clock } = world(PACE);
+    let began = clock.moment();
+    let watch = watch.with(7, began);
+    clock.advance(PACE.soft.saturating_sub(SECOND));
+    watch.touch().await;
+    assert_eq!((known(&watch).await, source.begun()), (Ok(7), 0));
+    clock.advance(SECOND);
+    watch.touch().await;
+    assert_eq!((known(&watch).await, source.begun()), (Ok(0), 1));
+}
+
+#[tokio::test]
+async fn a_fetch_goes_on_for_as_long_as_the_work_beside_it() {
+    let World { watch, source, clock } = world(PACE);
+    assert_eq!(watch.beside(async { 5 }).await, 5);
+    assert_eq!((known(&watch).await, source.begun()), (Ok(0), 1), "one step was enough");
+    clock.advance(PACE.soft);
+    let (held, (go, gone)) = (source.holds(), oneshot::channel::<()>());
+    let mut beside = pin!(watch.beside(gone));
+    assert!(at_once(&mut beside).await.is_none());
+    held.send(Some(2)).unwrap();
+    assert!(at_once(&mut beside).await.is_none());
+    assert_eq!((known(&watch).await, source.begun()), (Ok(2), 1));
+    clock.advance(PACE.soft);
+    let _held = source.holds();
+    go.send(()).unwrap();
+    assert!(at_once(&mut beside).await.is_some(), "work that is done waits for no fetch");
+    assert_eq!((known(&watch).await, source.begun()), (Ok(2), 1));
 }

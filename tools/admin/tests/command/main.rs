@@ -5,6 +5,7 @@
 mod clients;
 mod keys;
 mod operator;
+mod refresh_keys;
 mod relay;
 mod revoke;
 mod ring;

@@ -6,7 +6,7 @@ use crate::operator::{Answer, Operator, command};
 
 #[test]
 fn wrong_usage_is_one_clear_line() {
-    let cases: [(&[&str], &str); 14] = [
+    let cases: [(&[&str], &str); 16] = [
         (&["user", "show"], "the following required arguments were not provided: <NAME>"),
         (&["user", "show", "a b"], "not a login name"),
         (&["user", "rename", "alice"], "unrecognized subcommand 'rename'"),
@@ -20,6 +20,8 @@ fn wrong_usage_is_one_clear_line() {
         (&["client", "add"], "required arguments were not provided: <ID>"),
         (&["client", "add", "my api"], "not a client identifier"),
         (&["client", "add", "api", "--description", ""], "expected 1 to 200 characters"),
+        (&["refresh-keys", "drop"], "required arguments were not provided: <ID>"),
+        (&["refresh-keys", "drop", "256"], "256 is not in 0..=255"),
         (&["--no-such-option"], "unexpected argument '--no-such-option'"),
     ];
     for (arguments, expected) in cases {
@@ -37,6 +39,7 @@ fn help_tells_commands_and_exit_codes() {
         "client",
         "revoke",
         "keys",
+        "refresh-keys",
         "table",
         "completions",
         "Exit codes:",
