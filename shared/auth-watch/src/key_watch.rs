@@ -135,22 +135,24 @@ impl<T> KeyWatch<T> {
         if waits { self.fetched(|| self.is_fresh()).await.ok_or(NoKeys) } else { self.known().await }
     }
 
-    /// Reads again, because somebody names a key that is not known; but not for everybody who does: `None` if somebody has just
-    /// looked.
+    /// Reads again, because somebody names a key that is not known; but not for everybody who does: who comes while somebody looks
+    /// waits for that, and for who comes soon after there is nothing new, `None`.
     ///
     /// # Errors
     ///
     /// [`NoKeys`] if that failed, for this caller or for the one who has just looked: then nobody knows whether there is such a
     /// key.
     pub async fn look_up(&self) -> Result<Option<Arc<T>>, NoKeys> {
+        let before = self.read(|known| known.filled_by);
         let looks = self.may_look_up();
+        let mut fetch = self.fetch.lock().await; // behind somebody who looks at this moment
         if looks {
             // One that is under way may have asked before the key was there.
-            *self.fetch.lock().await = None;
-            self.fetched(|| false).await;
+            *fetch = None;
+            self.carry(&mut fetch).await;
         }
-        let has_failed = self.read(|known| known.failed.is_some());
-        if has_failed { Err(NoKeys) } else { Ok(self.usable().filter(|_| looks)) }
+        let (has_failed, filled_by) = self.read(|known| (known.failed.is_some(), known.filled_by));
+        if has_failed { Err(NoKeys) } else { Ok(self.usable().filter(|_| filled_by != before)) }
     }
 
     /// Judges a token by the keys that are known. Waits only if none are, if they are overdue, or for a key that is not among them,

@@ -189,6 +189,27 @@ async fn nobody_with_a_known_key_waits_behind_a_look_up() {
     assert_eq!(look_up.await, Ok(Some(Arc::new(2))));
 }
 
+/// Where requests are served side by side, a new key is met by many at once.
+#[tokio::test]
+async fn who_looks_up_while_somebody_does_has_the_same_answer() {
+    for (answer, expected) in [(Some(2), Ok(Some(Arc::new(2)))), (None, Err(NoKeys))] {
+        let World { watch, source, .. } = world(PACE);
+        source.answers([Some(1)]);
+        assert_eq!(watch.known().await.as_deref(), Ok(&1));
+        source.begun();
+        let held = source.holds();
+        let mut look_ups = [pin!(watch.look_up()), pin!(watch.look_up()), pin!(watch.look_up())];
+        for look_up in &mut look_ups {
+            assert!(at_once(look_up).await.is_none());
+        }
+        held.send(answer).unwrap();
+        for look_up in look_ups {
+            assert_eq!(look_up.await, expected);
+        }
+        assert_eq!(source.begun(), 1, "{answer:?}");
+    }
+}
+
 #[tokio::test]
 async fn who_looks_up_trusts_no_fetch_that_was_under_way() {
     let World { watch, source, clock } = world(PACE);
