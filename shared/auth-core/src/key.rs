@@ -1,5 +1,7 @@
 //! Keys: parsed once, one algorithm each, known by their RFC 7638 thumbprint.
 
+mod small_order;
+
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -260,7 +262,9 @@ impl Public {
                 ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).ok().map(Self::Asymmetric)
             }
             (Algorithm::EdDSA, AlgorithmParameters::OctetKeyPair(okp)) if okp.curve == EllipticCurve::Ed25519 => {
-                ParsedPublicKey::new(&ED25519, coordinate(&okp.x)?).ok().map(Self::Asymmetric)
+                let point = coordinate(&okp.x)?;
+                let is_key = !small_order::is_small_order(&point);
+                is_key.then(|| ParsedPublicKey::new(&ED25519, point).ok().map(Self::Asymmetric)).flatten()
             }
             (Algorithm::HS256, AlgorithmParameters::OctetKey(oct)) => {
                 let secret = Zeroizing::new(decode(&oct.value)?);
