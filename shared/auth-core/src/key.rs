@@ -533,6 +533,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_member_that_occurs_twice_spoils_the_set() {
+        for algorithm in ALGORITHMS {
+            let jwk = member(algorithm);
+            for (name, value) in jwk.as_object().unwrap() {
+                let twice = jwk.to_string().replacen('{', &format!("{{\"{name}\":{value},"), 1);
+                let refused = KeySet::parse(&format!("{{\"keys\":[{twice}]}}")).err();
+                // Without what only its type has, a key is one of an unknown type, and no set is spoilt by that alone.
+                assert!(
+                    matches!(refused, Some(KeyError::Set | KeyError::Member(0))),
+                    "{name} of {algorithm:?}: {refused:?}"
+                );
+            }
+        }
+    }
+
     type Changes<'a> = &'a [(&'a str, Value)];
 
     #[test]

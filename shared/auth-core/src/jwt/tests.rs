@@ -855,6 +855,8 @@ fn the_other_claims_are_checked_too() {
     let value = |name: &str| CLAIMS.iter().find(|(claim, _)| *claim == name).map_or("0", |(_, value)| value);
     let order = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "roles", "ver"];
     let in_order = format!("[{}]", order.map(value).join(","));
+    let escape = |name: &str| name.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<String>();
+    let escaped = format!("{{{}}}", CLAIMS.map(|(name, value)| format!("\"{}\":{value}", escape(name))).join(","));
     let cases = [
         ("no roles", without("roles"), Ok(())),
         ("empty roles", roles("[]"), Ok(())),
@@ -892,6 +894,9 @@ fn the_other_claims_are_checked_too() {
         ("ver 2^64 - 1", with("ver", "18446744073709551615"), Ok(())),
         ("odd text in sub", with("sub", r#""a\u0000\n*?${x}<script>""#), Ok(())),
         ("half a character in sub", with("sub", r#""\ud800""#), Err(Claims)),
+        ("all names escaped", escaped, Ok(())),
+        ("a name escaped", claims().replace("\"sub\"", r#""\u0073ub""#), Ok(())),
+        ("sub twice, once escaped", and(r#""\u0073ub":"mallory""#), Err(Claims)),
         ("unknown claims", and(r#""nonce":"n","amr":["pwd"],"x":null,"":1.5e3"#), Ok(())),
         ("an unknown claim twice", and(r#""x":1,"x":2"#), Ok(())),
         (
@@ -958,6 +963,7 @@ fn a_token_is_a_users_or_a_clients_or_one_that_was_exchanged() {
         ("act of nobody", but(&[], &[("act", "{}"), parent]), Err(Rejection::Claims)),
         ("act of an empty name", but(&[], &[("act", r#"{"sub":""}"#), parent]), Err(Rejection::Claims)),
         ("act twice", but(&[], &[act, parent, act]), Err(Rejection::Claims)),
+        ("who acts named twice", but(&[], &[("act", r#"{"sub":"a","sub":"b"}"#), parent]), Err(Rejection::Claims)),
         ("parent_sid null", but(&[], &[act, ("parent_sid", "null")]), Err(Rejection::Claims)),
         ("parent_sid empty", but(&[], &[act, ("parent_sid", r#""""#)]), Err(Rejection::Claims)),
         ("parent_sid too long", but(&[], &[act, ("parent_sid", &long)]), Err(Rejection::Claims)),
