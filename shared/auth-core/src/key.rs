@@ -47,7 +47,7 @@ pub enum KeyError {
     /// Not a JWK Set (RFC 7517 §5), or empty.
     #[error("expected a JWK Set with at least one key")]
     Set,
-    /// A key of the set has no `alg` or `kid`, is not for signatures, or its members do not fit each other.
+    /// A key of the set has no `alg` or `kid`, is not for signatures, is weak, or its members do not fit each other.
     #[error("key {0} of the set is not usable: it needs alg, kid and members that fit them, and use \"sig\" if any")]
     Member(usize),
     /// Two keys of the set have one `kid`.
