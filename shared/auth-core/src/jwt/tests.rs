@@ -855,7 +855,7 @@ fn the_other_claims_are_checked_too() {
     let value = |name: &str| CLAIMS.iter().find(|(claim, _)| *claim == name).map_or("0", |(_, value)| value);
     let order = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "roles", "ver"];
     let in_order = format!("[{}]", order.map(value).join(","));
-    let escape = |name: &str| name.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<String>();
+    let escape = |name: &str| name.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<Vec<_>>().concat();
     let escaped = format!("{{{}}}", CLAIMS.map(|(name, value)| format!("\"{}\":{value}", escape(name))).join(","));
     let cases = [
         ("no roles", without("roles"), Ok(())),
