@@ -1,8 +1,10 @@
-//! What the targets share: one key, one moment, one good token.
+//! What the targets share: one moment, our key and the good token under it, and another issuer with the same.
 
 use std::sync::{Arc, LazyLock};
 
 use auth_core::config::Variables;
+use auth_core::foreign::ForeignVerifier;
+use auth_core::foreign::terms::{self, Terms};
 use auth_core::jwt::Verifier;
 use auth_core::key::{KeySet, SigningKey};
 use auth_core::time::{ManualClock, UnixTime};
@@ -39,11 +41,72 @@ pub fn verifier() -> &'static Verifier {
 
 /// A token with these claims, whatever they are, and a right signature.
 pub fn signed(claims: &[u8]) -> String {
-    let header = format!(r#"{{"typ":"at+jwt","alg":"HS256","kid":"{}"}}"#, KEY.kid());
-    let [header, claims] = [header.as_bytes(), claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
-    let message = format!("{header}.{claims}");
-    let signature = KEY.sign(message.as_bytes()).expect("a signature");
+    sign(&KEY, "HS256", claims)
+}
+
+fn sign(key: &SigningKey, alg: &str, claims: &[u8]) -> String {
+    let message = message(alg, key.kid(), claims);
+    let signature = key.sign(message.as_bytes()).expect("a signature");
     format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+}
+
+fn message(alg: &str, kid: &str, claims: &[u8]) -> String {
+    let header = serde_json::json!({"typ": "at+jwt", "alg": alg, "kid": kid}).to_string();
+    [header.as_bytes(), claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part)).join(".")
+}
+
+/// Tokens that a key of this name would have to believe if some signatures were good without a private key: zeros, and for
+/// Ed25519 the point of order 1 with zero, several times, since its key may have another small order.
+pub fn forged(alg: &str, kid: &str) -> impl Iterator<Item = String> {
+    let signatures = [[0; 64], std::array::from_fn(|at| u8::from(at == 0))];
+    (0..8).flat_map(move |at| {
+        let claims = CLAIMS.replacen("token", &at.to_string(), 1);
+        let message = message(alg, kid, claims.as_bytes());
+        signatures.map(|signature| format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature)))
+    })
+}
+
+/// The key of RFC 8037 appendix A.1.
+static FOREIGN_KEY: LazyLock<SigningKey> = LazyLock::new(|| {
+    let pem = "-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsrMREScVpezJpGXA7rAMcrn9g
+-----END PRIVATE KEY-----
+";
+    SigningKey::parse(Algorithm::EdDSA, pem).expect("a key")
+});
+
+/// How another issuer is trusted: a part of its words means something here.
+pub static TERMS: LazyLock<Arc<Terms>> = LazyLock::new(|| {
+    let terms = serde_json::json!([{
+        "issuer": "https://idp.example",
+        "audience": ["api", "urn:api"],
+        "algorithms": ["RS256", "ES256", "EdDSA"],
+        "jwks_uri": "https://idp.example/keys",
+        "claims": {"scope": "scp", "roles": ["realm_access", "roles"], "client_id": "azp"},
+        "scopes": {"Notes.Write": "notes:write"},
+        "roles": {"Domain Admins": "admin"},
+    }]);
+    let mut all = terms::parse(&terms.to_string(), "https://auth.example").expect("terms");
+    Arc::new(all.remove(0))
+});
+
+static FOREIGN: LazyLock<ForeignVerifier> = LazyLock::new(|| {
+    let jwks = serde_json::json!({ "keys": [FOREIGN_KEY.jwk()] }).to_string();
+    ForeignVerifier::new(Arc::clone(&TERMS), jwks.as_bytes()).expect("its set")
+});
+
+/// The other issuer's token that gets in.
+pub static FOREIGN_GOOD: LazyLock<String> =
+    LazyLock::new(|| signed_by_another(include_bytes!("../seeds/foreign_token/claims")));
+
+/// What believes [`FOREIGN_GOOD`].
+pub fn foreign_verifier() -> &'static ForeignVerifier {
+    &FOREIGN
+}
+
+/// A token of the other issuer with these claims, whatever they are, and a right signature.
+pub fn signed_by_another(claims: &[u8]) -> String {
+    sign(&FOREIGN_KEY, "EdDSA", claims)
 }
 
 /// An authorizer that believes [`GOOD`], and closes a part of every stage to it.

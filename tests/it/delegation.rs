@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use auth_core::config::environment;
 use auth_core::delegation;
+use auth_core::entropy::OsEntropy;
 use auth_core::id::SessionId;
 use auth_core::journal::Revocation;
 use auth_core::scope::Scope;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use crate::grants::{Party, access_token, claims};
 use crate::harness::{Answer, Api, RESTED, SECOND, START, WEEK, engine};
 use crate::revocation::SEEN;
+use crate::rotating::{Rotating, kid};
 use crate::wire::{Fault, Wire};
 
 /// Reading notes takes one scope, writing them another, and the administration a role.
@@ -56,8 +58,11 @@ async fn active(api: &Api, token: &str) -> bool {
     api.introspect(token).await.json()["active"] == true
 }
 
-fn is_refused(answer: &Answer) -> bool {
-    answer.status == 400 && answer.json()["error"] == "invalid_request"
+/// Whatever is wrong with a subject token, its client is told the same.
+pub(crate) fn is_refused(answer: &Answer) -> bool {
+    let text =
+        r#"{"error":"invalid_request","error_description":"the subject token is not valid, or cannot be exchanged"}"#;
+    answer.status == 400 && answer.text == text
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,7 +196,8 @@ async fn it_is_refused_within_the_bound_after_either_session_itself_or_its_clien
 /// By the table, and at once: an exchange that begins after the end is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_over_is_not_exchanged() {
-    for how in ["signed out", "revoked alone", "its client revoked", "disabled", "changed", "all ended", "deleted"] {
+    let ends = ["signed out", "revoked alone", "its client revoked", "disabled", "changed", "all ended", "deleted"];
+    for how in ends {
         let (api, agent) = start().await;
         let user = api.login().await;
         let (record, now) = (api.user_of(&user.access).await, api.clock.now());
@@ -218,6 +224,24 @@ async fn what_is_over_is_not_exchanged() {
     let user = api.login().await;
     api.wait(Duration::from_secs(631));
     assert!(is_refused(&agent.exchange(&api, &user.access, "").await), "expired");
+    api.store.delete_client(&agent.client.id).await.unwrap();
+    let refused = agent.exchange(&api, &api.login().await.access, "").await;
+    assert_eq!((refused.status.as_u16(), &refused.json()["error"]), (401, &json!("invalid_client")), "nobody asks");
+}
+
+/// Keys are no more than 15 s old where tokens are exchanged.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_key_signed_is_not_exchanged() {
+    let world = Rotating::start("EdDSA").await;
+    let api = &world.api;
+    let agent = Party::new(api, "agent", "token_exchange", "notes").await;
+    let user = api.login().await;
+    exchanged(api, &agent, &user.access).await;
+    world.keeper.kill(&kid(&user.access), &OsEntropy, api.clock.as_ref()).await.unwrap();
+    api.wait(SEEN);
+    assert!(is_refused(&agent.exchange(api, &user.access, "").await));
+    let newer = api.refresh(&user.refresh).await.tokens();
+    exchanged(api, &agent, &newer.access).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

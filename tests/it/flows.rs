@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Api, RESTED, SECOND, WEEK, engine};
+use crate::harness::{Api, RESTED, SECOND, Tokens, WEEK, engine};
 use crate::wire::{Fault, Wire, dynamodb};
 
 /// Both ends of the window's range that the histories are lived through with.
@@ -280,21 +280,24 @@ async fn the_token_endpoint_takes_forms() {
     assert_eq!((other.status.as_u16(), other.json()["error"].as_str()), (400, Some("unsupported_grant_type")));
 }
 
-/// A key that is dropped makes its tokens unknown; nothing is ended, nothing is written.
+/// A key that is dropped makes its tokens unknown; nothing is ended, nothing is written. An access token is no refresh token.
 #[tokio::test(flavor = "multi_thread")]
 async fn foreign_and_forged_tokens_cost_no_call() {
     let wire = Wire::to(engine().await).await;
     let api = Api::start_on(wire.endpoint.clone(), &[]).await;
     let other = Api::start().await;
-    let token = api.login().await.refresh;
+    let Tokens { access, refresh: token } = api.login().await;
     let foreign = other.login().await.refresh;
     let mut flipped = token.clone().into_bytes();
     let last = flipped.len() - 2;
     flipped[last] = if flipped[last] == b'A' { b'B' } else { b'A' };
     wire.calls();
-    for forged in [foreign.as_str(), &token[..50], "", "csr_", &String::from_utf8(flipped).unwrap()] {
+    for forged in [foreign.as_str(), &token[..50], "csr_", &access, &String::from_utf8(flipped).unwrap()] {
         assert!(api.refresh(forged).await.is_invalid_grant(), "{forged}");
+        let form = format!("grant_type=refresh_token&refresh_token={forged}");
+        assert!(api.form("/oauth/token", &form).await.is_invalid_grant(), "{forged}");
     }
+    assert!(api.refresh("").await.is_invalid_grant());
     assert_eq!(wire.calls(), [], "no call");
     assert_eq!(api.refresh(&token).await.status, 200, "and the session lives");
 }

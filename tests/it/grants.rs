@@ -11,6 +11,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::delegation::is_refused;
 use crate::harness::{Answer, Api, RESTED, START};
 use crate::revocation::SEEN;
 
@@ -123,22 +124,43 @@ async fn every_malformed_grant_request_gets_its_error() {
         ),
         ("another actor", &all, format!("{ex}&actor_token={own}&actor_token_type={ACCESS_TOKEN}"), request),
         ("a type of no actor", &all, format!("{ex}&actor_token_type={ACCESS_TOKEN}"), request),
+        ("an empty subject token", &all, exchange(""), request),
+        ("two subject tokens", &all, format!("{ex}&subject_token={}", user.access), request),
+        ("a scope twice", &all, format!("{ex}&scope=profile&scope=profile"), request),
+        ("an audience twice", &all, format!("{ex}&audience=local-api&audience=local-api"), request),
+        ("a resource twice", &all, format!("{ex}&resource=local-api&resource=local-api"), request),
+        ("own: a scope twice", &all, format!("{cc}&scope=profile&scope=profile"), request),
+        ("its name twice", &all, format!("{cc}&client_id=all&client_id=all"), request),
         ("another audience", &all, format!("{ex}&audience=https://other.example"), target),
         ("another resource", &all, format!("{ex}&resource=https://other.example"), target),
         ("both, one of them another", &all, format!("{ex}&audience=local-api&resource=urn:x"), target),
         ("exchange: a malformed scope", &all, format!("{ex}&scope=%C3%A9"), scope),
         ("exchange: wider than the client's", &all, format!("{ex}&scope=notes"), scope),
         ("exchange: what nobody has", &all, format!("{ex}&scope=profile+admin"), scope),
-        ("a subject token that is none", &all, exchange("x"), request),
-        ("a forged one", &all, exchange(&format!("{}x", user.access)), request),
-        ("a refresh token", &all, exchange(&user.refresh), request),
-        ("a client's own token", &all, exchange(&own), request),
-        ("one that was exchanged", &all, exchange(&exchanged), request),
     ];
     for (name, party, form, (status, code)) in cases {
         assert_eq!(refusal(&party.ask(&api, &form).await), (status, code.to_owned()), "{name}");
     }
-    let good = ["", "&audience=local-api", "&resource=local-api", &format!("&requested_token_type={ACCESS_TOKEN}")];
+    let subjects = [
+        ("a subject token that is none", "x"),
+        ("a forged one", &format!("{}x", user.access)),
+        ("a refresh token", &user.refresh),
+        ("a client's own token", &own),
+        ("one that was exchanged", &exchanged),
+    ];
+    for (name, subject_token) in subjects {
+        assert!(is_refused(&all.exchange(&api, subject_token, "").await), "{name}");
+    }
+    let good = [
+        "",
+        "&scope=",
+        "&audience=",
+        "&resource=",
+        "&scope=&audience=&resource=",
+        "&audience=local-api",
+        "&resource=local-api",
+        &format!("&requested_token_type={ACCESS_TOKEN}"),
+    ];
     for more in good {
         assert_eq!(all.exchange(&api, &user.access, more).await.status, 200, "{more}");
     }
@@ -169,6 +191,13 @@ async fn credentials_are_right_or_there_is_no_client() {
             ("a malformed secret", vec![], "&client_id=job&client_secret=x".to_owned(), Some(invalid)),
             ("an access token", vec![&bearer], String::new(), Some(invalid)),
             ("a header of no scheme", vec!["x"], String::new(), Some(invalid)),
+            (
+                "a secret twice",
+                vec![],
+                format!("&client_id=job&client_secret={secret}&client_secret={secret}"),
+                Some(twice),
+            ),
+            ("a name twice", vec![], format!("&client_id=job&client_id=job&client_secret={secret}"), Some(twice)),
             ("in both", vec![&good], format!("&client_id=job&client_secret={secret}"), Some(twice)),
             ("a secret without a name", vec![], format!("&client_secret={secret}"), Some(twice)),
             ("two names", vec![&good], "&client_id=other".to_owned(), Some(twice)),
@@ -334,4 +363,26 @@ async fn a_token_that_is_too_long_is_not_minted() {
     }
     let login = api.sign_in(&api.password).await;
     assert_eq!(refusal(&login), (400, "invalid_scope".to_owned()));
+}
+
+/// A token that was exchanged says more than the one that it is for, so it may be too long where that is not.
+#[tokio::test(flavor = "multi_thread")]
+async fn nor_is_one_for_a_users() {
+    let api = Api::start().await;
+    let words: Vec<String> = (0..300).map(|n| format!("scope-{n:06}")).collect();
+    let agent = Party::new(&api, &"agent".repeat(10), "token_exchange", &words.join(" ")).await;
+    let user = api.user_of(&api.login().await.access).await;
+    let wide = auth_dynamodb::change::Change::Scope(Scope::parse(&words.join(" ")).unwrap());
+    api.store.change_user(&user, wide, START).await.unwrap();
+    let login = async |count: usize| {
+        let scope = words[..count].join(" ");
+        let body = json!({"username": "demo", "password": api.password, "scope": scope});
+        api.post("/login", &body).await.tokens().access
+    };
+    let room = 4096 - login(100).await.len();
+    let longest = login(100 + room * 3 / 4 / " scope-000000".len()).await;
+    let refused = agent.exchange(&api, &longest, "").await;
+    assert_eq!(refusal(&refused), (400, "invalid_scope".to_owned()));
+    assert!(refused.text.contains("more than 4096") && refused.text.contains("scope ("), "{refused:?}");
+    assert_eq!(agent.exchange(&api, &longest, &format!("&scope={}", words[0])).await.status, 200, "less has room");
 }

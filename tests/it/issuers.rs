@@ -130,6 +130,13 @@ fn sign(key: &SigningKey, header: &Value, claims: &Value) -> String {
     format!("{message}.{signature}")
 }
 
+/// The same token with another character in its signature.
+fn one_character_else(token: &str) -> String {
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let first = if signature.starts_with('A') { 'B' } else { 'A' };
+    format!("{message}.{first}{}", &signature[1..])
+}
+
 /// The same but for these members.
 fn with(mut object: Value, members: &Value) -> Value {
     object.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
@@ -233,6 +240,30 @@ async fn each_refusal_is_the_same_401() {
             sign(&ours, &with(es256.clone(), &json!({"alg": "RS256", "kid": "RS256"})), &idp.claims()),
         ),
     ];
+    let ours_but =
+        |header: Value, claims: Value| sign(&ours, &with(our_header.clone(), &header), &with(user.clone(), &claims));
+    let (header, claims) = (|members| ours_but(members, json!({})), |members| ours_but(json!({}), members));
+    let own = [
+        ("another audience", claims(json!({"aud": "urn:api"}))),
+        ("a part of our audience", claims(json!({"aud": "local"}))),
+        ("our issuer with a slash", claims(json!({"iss": format!("{}/", api.url)}))),
+        ("expired", claims(json!({"iat": now - 640, "exp": now - 30}))),
+        ("not valid yet", claims(json!({"nbf": now + 31}))),
+        ("bound to a key", claims(json!({"cnf": {"jkt": "x"}}))),
+        ("nobody", claims(json!({"sub": ""}))),
+        ("the type of any JWT", header(json!({"typ": "JWT"}))),
+        ("no type", header(json!({"typ": null}))),
+        ("a one-time token", header(json!({"typ": "one-time+jwt"}))),
+        ("none", header(json!({"alg": "none"}))),
+        ("another padding", header(json!({"alg": "PS256"}))),
+        ("another algorithm", header(json!({"alg": "ES256"}))),
+        ("an unknown key", header(json!({"kid": "other"}))),
+        ("no key", header(json!({"kid": null}))),
+        ("a key in the token", header(json!({"jwk": ours.jwk()}))),
+        ("an extension", header(json!({"crit": ["exp"]}))),
+        ("one character of the signature", one_character_else(&claims(json!({})))),
+        ("somebody else's signature", sign(&stranger, &our_header, &user)),
+    ];
     let answer = async |token: &str| {
         let mut answer = call(&api, Method::POST, "/me", token).await;
         answer.headers.remove("date");
@@ -240,7 +271,8 @@ async fn each_refusal_is_the_same_401() {
     };
     let first = answer("garbage").await;
     assert_eq!(first.status, 401);
-    for (name, token) in cases {
+    let own = own.map(|(name, token)| (format!("ours: {name}"), token));
+    for (name, token) in cases.map(|(name, token)| (name.to_owned(), token)).into_iter().chain(own) {
         let refused = answer(&token).await;
         assert_eq!((refused.status.as_u16(), &refused.text), (401, &first.text), "{name}");
         assert_eq!(refused.headers, first.headers, "{name}");

@@ -36,6 +36,7 @@ mod log;
 mod login;
 mod logout;
 mod metrics;
+mod one_time;
 mod one_time_contract;
 mod openapi;
 mod outages;

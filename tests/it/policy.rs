@@ -21,8 +21,10 @@ use proptest::prelude::{Strategy, any, prop_assert_eq, prop_oneof};
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config as Cases, TestRunner};
 use serde_json::{Value, json};
+use tracing::Level;
 
 use crate::harness::START;
+use crate::listening::Listening;
 
 const KEY: [u8; 32] = [7; 32];
 const STAGE: &str = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod";
@@ -57,10 +59,14 @@ fn app(policy: &Value) -> App {
 
 /// Whoever has some scope and some roles.
 fn token(scope: &str, roles: &[&str]) -> String {
+    token_of("u", scope, roles)
+}
+
+fn token_of(sub: &str, scope: &str, roles: &[&str]) -> String {
     let now = UnixTime::seconds(START);
     let claims = json!({
         "iss": "https://issuer.example", "aud": "api", "iat": now, "exp": now + 600, "ver": 1,
-        "sub": "u", "sid": "s", "client_id": "c", "jti": "j", "scope": scope, "roles": roles,
+        "sub": sub, "sid": "s", "client_id": "c", "jti": "j", "scope": scope, "roles": roles,
     });
     let encode = |json: Value| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
     let signed = format!("{}.{}", encode(json!({"typ": "at+jwt", "alg": "HS256", "kid": "1"})), encode(claims));
@@ -242,5 +248,22 @@ fn the_longest_token_has_an_answer() {
         let answer = ask(&app, &token(&scope, &[]), target);
         assert!(answer.to_string().len() <= LONGEST_ANSWER, "{}", answer.to_string().len());
         assert_eq!(allows(&answer, target), target == "GET/me");
+    }
+}
+
+/// Who it is stands in the context as it is, and nowhere where it would mean something.
+#[test]
+fn odd_text_in_sub_stays_inert() {
+    let app = app(&json!({"routes": [{"method": "GET", "path": "/closed/*", "all_scopes": ["a"]}]}));
+    let plain = ask(&app, &token("", &[]), "GET/me");
+    let odd = ["a\0\n*?${x}\"<script>", "arn:aws:execute-api:*:*:*", &"\u{1}".repeat(256), &"\"".repeat(256)];
+    let listening = Listening::at(Level::INFO);
+    for sub in odd {
+        let answer = ask(&app, &token_of(sub, "", &[]), "GET/me");
+        assert_eq!(answer["policyDocument"], plain["policyDocument"], "{sub:?}");
+        assert_eq!((answer["context"]["sub"].as_str(), answer["principalId"].as_str()), (Some(sub), Some(sub)));
+        assert!(answer.to_string().len() <= LONGEST_ANSWER, "{sub:?}");
+        let lines = listening.lines();
+        assert_eq!((lines.len(), lines[0]["sub"].as_str()), (1, Some(sub)), "one line of the log: {lines:?}");
     }
 }

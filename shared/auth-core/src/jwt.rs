@@ -316,11 +316,7 @@ impl Verifier {
         }
         let (message, signature) = token.rsplit_once('.').ok_or(Rejection::NotCompact)?;
         let (key, claims) = self.key(message, typ)?;
-        let mut room = [0; LONGEST_SIGNATURE];
-        let signature = decode_signature(signature, &mut room)?;
-        let claims = decode(claims)?;
-        key.check(message.as_bytes(), signature).map_err(|_| Rejection::Signature)?;
-        Ok((key, claims))
+        Ok((key, authentic(key, message, claims, signature)?))
     }
 
     /// The key that a message's header names, and the rest of the message. Nearly every header is one of ours to the
@@ -340,11 +336,12 @@ impl Verifier {
         if !is_type(&header.typ, typ) {
             return Err(Rejection::WrongType);
         }
-        let known = self.keys.iter().find(|known| known.key.kid() == header.kid).ok_or(Rejection::UnknownKey)?;
-        if known.key.algorithm() != header.alg {
-            return Err(Rejection::WrongAlgorithm);
-        }
-        Ok(&known.key)
+        self.key_of(&header.kid, header.alg)
+    }
+
+    fn key_of(&self, kid: &str, algorithm: Algorithm) -> Result<&VerifyingKey, Rejection> {
+        let known = self.keys.iter().find(|known| known.key.kid() == kid).ok_or(Rejection::UnknownKey)?;
+        if known.key.algorithm() == algorithm { Ok(&known.key) } else { Err(Rejection::WrongAlgorithm) }
     }
 
     fn believe(&self, claims: &[u8], key: &VerifyingKey, now: UnixTime) -> Result<AccessClaims, Rejection> {
@@ -381,6 +378,15 @@ impl Verifier {
             kid: key.kid().to_owned(),
         })
     }
+}
+
+/// The claims of a message that this key signed.
+fn authentic(key: &VerifyingKey, message: &str, claims: &str, signature: &str) -> Result<Vec<u8>, Rejection> {
+    let mut room = [0; LONGEST_SIGNATURE];
+    let signature = decode_signature(signature, &mut room)?;
+    let claims = decode(claims)?;
+    key.check(message.as_bytes(), signature).map_err(|_| Rejection::Signature)?;
+    Ok(claims)
 }
 
 fn is_id(text: &str) -> bool {

@@ -1,5 +1,7 @@
 //! Keys: parsed once, one algorithm each, known by their RFC 7638 thumbprint.
 
+mod small_order;
+
 use std::fmt;
 use std::ops::RangeInclusive;
 
@@ -50,7 +52,7 @@ pub enum KeyError {
     /// Not a JWK Set (RFC 7517 §5), or empty.
     #[error("expected a JWK Set with at least one key")]
     Set,
-    /// A key of the set has no `alg` or `kid`, is not for signatures, or its members do not fit each other.
+    /// A key of the set has no `alg` or `kid`, is not for signatures, is weak, or its members do not fit each other.
     #[error("key {0} of the set is not usable: it needs alg, kid and members that fit them, and use \"sig\" if any")]
     Member(usize),
     /// Two keys of the set have one `kid`.
@@ -287,7 +289,9 @@ impl Public {
                 ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).ok().map(Self::Asymmetric)
             }
             (Algorithm::EdDSA, AlgorithmParameters::OctetKeyPair(okp)) if okp.curve == EllipticCurve::Ed25519 => {
-                ParsedPublicKey::new(&ED25519, coordinate(&okp.x)?).ok().map(Self::Asymmetric)
+                let point = coordinate(&okp.x)?;
+                let is_key = !small_order::is_small_order(&point);
+                is_key.then(|| ParsedPublicKey::new(&ED25519, point).ok().map(Self::Asymmetric)).flatten()
             }
             (Algorithm::HS256, AlgorithmParameters::OctetKey(oct)) => {
                 let secret = Zeroizing::new(decode(&oct.value)?);
@@ -580,6 +584,22 @@ mod tests {
         }
         for text in ["", "{}", "[]", "null", r#"{"keys":{}}"#, r#"{"keys":[1]}"#, r#"{"keys":[],"keys":[]}"#] {
             assert_eq!(KeySet::parse(text).err(), Some(KeyError::Set), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_member_that_occurs_twice_spoils_the_set() {
+        for algorithm in ALGORITHMS {
+            let jwk = member(algorithm);
+            for (name, value) in jwk.as_object().unwrap() {
+                let twice = jwk.to_string().replacen('{', &format!("{{\"{name}\":{value},"), 1);
+                let refused = KeySet::parse(&format!("{{\"keys\":[{twice}]}}")).err();
+                // Without what only its type has, a key is one of an unknown type, and no set is spoilt by that alone.
+                assert!(
+                    matches!(refused, Some(KeyError::Set | KeyError::Member(0))),
+                    "{name} of {algorithm:?}: {refused:?}"
+                );
+            }
         }
     }
 

@@ -92,6 +92,7 @@ mod tests {
             ("RSA of 1024 bits", with(member(RS256, "x"), "n", json!("_w".repeat(85) + "8"))),
             ("P-384", with(member(ES256, "x"), "crv", json!("P-384"))),
             ("a point that is none", with(member(ES256, "x"), "y", member(ES256, "x")["x"].clone())),
+            ("a point of small order", with(member(EdDSA, "x"), "x", json!(format!("AQ{}", "A".repeat(41))))),
             ("no object", json!(1)),
             ("null", Value::Null),
         ];

@@ -179,6 +179,8 @@ impl Verifier {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
     use jsonwebtoken::Algorithm;
 
     use super::*;
@@ -306,5 +308,58 @@ mod tests {
         let long = mint(&parts, 10 * LONGEST_LIFE);
         assert_eq!(verify(&long, (NOW + LONGEST_LIFE).before(second)), None);
         assert_eq!(verify(&long, NOW + LONGEST_LIFE + LEEWAY), Some(Rejection::Expired), "no longer than that");
+    }
+
+    /// Whatever our key has signed.
+    fn signed(parts: &Parts, header: &str, claims: &str) -> String {
+        let message = [header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part)).join(".");
+        let signature = parts.signer.key().sign(message.as_bytes()).unwrap();
+        format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    #[test]
+    fn what_our_key_has_signed_is_checked_all_the_same() {
+        use Rejection::{Claims, Header, LivesTooLong, UnknownKey, WrongAlgorithm, WrongType};
+        let parts = parts(Algorithm::ES256);
+        let header = format!(r#"{{"typ":"one-time+jwt","alg":"ES256","kid":"{}"}}"#, parts.signer.key().kid());
+        let claims = r#"{"iss":"https://auth.example","sub":"alice","aud":"https://api.example#password-reset","exp":1800000600,"iat":1800000000,"jti":"j"}"#;
+        let but = |what: &str, instead: &str| {
+            assert!(header.contains(what) || claims.contains(what), "{what}");
+            (header.replacen(what, instead, 1), claims.replacen(what, instead, 1))
+        };
+        let jti = |json: &str| but(r#""jti":"j""#, &format!(r#""jti":{json}"#));
+        let exp = |json: &str| but("1800000600", json);
+        let text = |length: usize| format!("\"{}\"", "x".repeat(length));
+        let cases = [
+            ("good", but("", ""), None),
+            ("its type in full", but("one-time", "application/one-time"), None),
+            ("the type of access tokens", but("one-time+jwt", "at+jwt"), Some(WrongType)),
+            ("the type of any JWT", but("one-time+jwt", "JWT"), Some(WrongType)),
+            ("an extension", but(r#","kid""#, r#","crit":["exp"],"kid""#), Some(Header)),
+            ("no algorithm", but("ES256", "none"), Some(Header)),
+            ("the algorithm of another key", but("ES256", "RS256"), Some(WrongAlgorithm)),
+            ("the name of another key", but(r#""kid":""#, r#""kid":"x"#), Some(UnknownKey)),
+            ("no jti", but(r#","jti":"j""#, ""), Some(Claims)),
+            ("jti twice", jti(r#""j","jti":"k""#), Some(Claims)),
+            ("jti empty", jti(r#""""#), Some(Claims)),
+            ("jti null", jti("null"), Some(Claims)),
+            ("jti a number", jti("1"), Some(Claims)),
+            ("jti of 256 bytes", jti(&text(256)), None),
+            ("jti of 257 bytes", jti(&text(257)), Some(Claims)),
+            ("no exp", but(r#""exp":1800000600,"#, ""), Some(Claims)),
+            ("exp a text", exp(r#""1800000600""#), Some(Claims)),
+            ("exp 2^64", exp("18446744073709551616"), Some(Claims)),
+            ("exp 2^64 - 1", exp("18446744073709551615"), Some(LivesTooLong)),
+            ("exp twice", exp(r#"1800000600,"exp":1800000601"#), Some(Claims)),
+            ("a life of an hour", exp("1800003600"), None),
+            ("a life of an hour and a second", exp("1800003601"), Some(LivesTooLong)),
+            ("no aud", but(r#""aud":"https://api.example#password-reset","#, ""), Some(Claims)),
+            ("the audience of access tokens", but("#password-reset", ""), Some(Rejection::WrongAudience)),
+        ];
+        for (name, (header, claims), expected) in cases {
+            let token = signed(&parts, &header, &claims);
+            let refused = parts.verifier.verify_one_time(&token, &purpose("password-reset"), NOW).err();
+            assert_eq!(refused, expected, "{name}");
+        }
     }
 }

@@ -855,6 +855,8 @@ fn the_other_claims_are_checked_too() {
     let value = |name: &str| CLAIMS.iter().find(|(claim, _)| *claim == name).map_or("0", |(_, value)| value);
     let order = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "sid", "roles", "ver"];
     let in_order = format!("[{}]", order.map(value).join(","));
+    let escape = |name: &str| name.bytes().map(|byte| format!("\\u{byte:04x}")).collect::<Vec<_>>().concat();
+    let escaped = format!("{{{}}}", CLAIMS.map(|(name, value)| format!("\"{}\":{value}", escape(name))).join(","));
     let cases = [
         ("no roles", without("roles"), Ok(())),
         ("empty roles", roles("[]"), Ok(())),
@@ -892,6 +894,9 @@ fn the_other_claims_are_checked_too() {
         ("ver 2^64 - 1", with("ver", "18446744073709551615"), Ok(())),
         ("odd text in sub", with("sub", r#""a\u0000\n*?${x}<script>""#), Ok(())),
         ("half a character in sub", with("sub", r#""\ud800""#), Err(Claims)),
+        ("all names escaped", escaped, Ok(())),
+        ("a name escaped", claims().replace("\"sub\"", r#""\u0073ub""#), Ok(())),
+        ("sub twice, once escaped", and(r#""\u0073ub":"mallory""#), Err(Claims)),
         ("unknown claims", and(r#""nonce":"n","amr":["pwd"],"x":null,"":1.5e3"#), Ok(())),
         ("an unknown claim twice", and(r#""x":1,"x":2"#), Ok(())),
         (
@@ -958,6 +963,7 @@ fn a_token_is_a_users_or_a_clients_or_one_that_was_exchanged() {
         ("act of nobody", but(&[], &[("act", "{}"), parent]), Err(Rejection::Claims)),
         ("act of an empty name", but(&[], &[("act", r#"{"sub":""}"#), parent]), Err(Rejection::Claims)),
         ("act twice", but(&[], &[act, parent, act]), Err(Rejection::Claims)),
+        ("who acts named twice", but(&[], &[("act", r#"{"sub":"a","sub":"b"}"#), parent]), Err(Rejection::Claims)),
         ("parent_sid null", but(&[], &[act, ("parent_sid", "null")]), Err(Rejection::Claims)),
         ("parent_sid empty", but(&[], &[act, ("parent_sid", r#""""#)]), Err(Rejection::Claims)),
         ("parent_sid too long", but(&[], &[act, ("parent_sid", &long)]), Err(Rejection::Claims)),
@@ -1015,27 +1021,59 @@ fn the_log_tells_reasons_by_these_names() {
     }
 }
 
-/// Whether the signature layer believes a JWS that is no access token: our own decoding, key choice and check, without
-/// `typ`, which these vectors do not have.
-fn believes(keys: &Value, token: &str) -> bool {
+/// Whether the signature layer believes a JWS that is no access token: the verifier's own decoding, choice of the key and check,
+/// without `typ`, which published vectors do not have. `unnamed` is the key where the header names none.
+fn believes(keys: &Value, token: &str, unnamed: Option<&str>) -> bool {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Header {
+        #[serde(rename = "typ")]
+        _typ: Option<String>,
         #[serde(deserialize_with = "name")]
         alg: Algorithm,
-        kid: String,
+        kid: Option<String>,
     }
     let check = || {
-        let keys = KeySet::parse(&keys.to_string()).ok()?;
+        let verifier = Verifier::new("joe".to_owned(), "api".to_owned(), KeySet::parse(&keys.to_string()).ok()?);
+        // None of them is an access token.
+        assert!(verifier.verify(token, UnixTime::from_seconds(1_300_000_000)).is_err(), "{token}");
         let (message, signature) = token.rsplit_once('.')?;
         let (header, claims) = message.split_once('.')?;
-        let header: Header = serde_json::from_slice(&decode(header).ok()?).ok()?;
-        decode(claims).ok()?;
-        let key = keys.into_keys().find(|key| key.kid() == header.kid)?;
-        let signature = decode(signature).ok()?;
-        (key.algorithm() == header.alg && key.check(message.as_bytes(), &signature).is_ok()).then_some(())
+        let header: Header = read(&decode(header).ok()?)?;
+        let key = verifier.key_of(header.kid.as_deref().or(unnamed)?, header.alg).ok()?;
+        authentic(key, message, claims, signature).ok()
     };
     check().is_some()
+}
+
+#[test]
+fn the_tokens_of_rfc_7515_and_8037() {
+    let file: Value = serde_json::from_str(include_str!("../../../../tests/vectors/rfc.json")).unwrap();
+    let rows = file["signatures"].as_array().unwrap();
+    let (keys, part) = (
+        |at: usize| json!({"keys": [rows[at]["jwk"]]}),
+        |at: usize, part| rows[at]["jws"].as_str().unwrap().split('.').nth(part).unwrap(),
+    );
+    let [protected, payload, signature] = [0, 1, 2];
+    // A.5: the claims of A.1, and nobody's signature.
+    let unsecured = format!("{}.{}.", encode(r#"{"alg":"none"}"#), part(0, payload));
+    // A.6 and A.7: those of A.2 and A.3 as JSON.
+    let signed =
+        |at| json!({"protected": part(at, protected), "header": {"kid": "key"}, "signature": part(at, signature)});
+    let general = json!({"payload": part(1, payload), "signatures": [signed(1), signed(2)]});
+    let mut flattened = signed(2);
+    flattened["payload"] = part(2, payload).into();
+    for (at, row) in rows.iter().enumerate() {
+        let token = row["jws"].as_str().unwrap();
+        assert!(believes(&keys(at), token, Some("key")), "{}", row["name"]);
+        assert!(!believes(&keys(at), token, None), "{}: a key is named", row["name"]);
+        for other in (0..rows.len()).filter(|other| *other != at) {
+            assert!(!believes(&keys(other), token, Some("key")), "{}: under {}", row["name"], rows[other]["name"]);
+        }
+        for (name, token) in [("A.5", &unsecured), ("A.6", &general.to_string()), ("A.7", &flattened.to_string())] {
+            assert!(!believes(&keys(at), token, Some("key")), "{name} under {}", row["name"]);
+        }
+    }
 }
 
 #[test]
@@ -1043,15 +1081,9 @@ fn wycheproof_jws() {
     let file: Value = serde_json::from_str(include_str!("../../../../tests/vectors/wycheproof-jws.json")).unwrap();
     for group in file["groups"].as_array().unwrap() {
         for test in group["tests"].as_array().unwrap() {
-            let expected = test["result"] == "valid";
             let name = format!("{} {} {}", group["comment"], test["tcId"], test["comment"]);
             let token = test["jws"].as_str().unwrap();
-            assert_eq!(believes(&group["jwks"], token), expected, "{name}");
-            // None of them is an access token.
-            if let Ok(keys) = KeySet::parse(&group["jwks"].to_string()) {
-                let verifier = Verifier::new("joe".to_owned(), "api".to_owned(), keys);
-                assert!(verifier.verify(token, UnixTime::from_seconds(1_300_000_000)).is_err(), "{name}");
-            }
+            assert_eq!(believes(&group["jwks"], token, None), test["result"] == "valid", "{name}");
         }
     }
 }
