@@ -71,6 +71,23 @@ async fn a_kill_is_done_without_the_vault_and_makes_no_key_where_none_of_the_rin
     assert_eq!(world.states().await, ["killed", "killed", "active", "next"]);
 }
 
+/// Neither does a vault that cannot be read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kill_is_done_while_no_successor_can_be_made() {
+    let world = Rotating::start("EdDSA").await;
+    let clock = world.api.clock.as_ref();
+    let [first, second] = [world.kid_of(KeyState::Active).await, world.kid_of(KeyState::Next).await];
+    world.keeper.kill(&first, &OsEntropy, clock).await.unwrap();
+    let whole = world.kept();
+    std::fs::write(&world.file, "[]").unwrap();
+    assert_eq!(world.keeper.kill(&second, &OsEntropy, clock).await.unwrap(), Successor::Nobody);
+    assert_eq!(world.states().await, ["killed", "killed"]);
+    std::fs::write(&world.file, whole.to_string()).unwrap();
+    world.api.wait(SECOND);
+    world.keep().await;
+    assert_eq!(world.states().await, ["killed", "killed", "active", "next"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_runs_that_were_cut_off_have_left_goes_with_the_next_key() {
     let world = Rotating::start("EdDSA").await;

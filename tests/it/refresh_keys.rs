@@ -148,7 +148,8 @@ async fn a_dropped_key_is_no_longer_recognised_by_what_is_running() {
     let (tokens, other) = (api.login().await, api.login().await);
     let dropped = key_of(&tokens.refresh);
     let rotated = keeper.rotate(&OsEntropy, api.clock.as_ref()).await.unwrap();
-    keeper.drop_key(dropped).await.unwrap();
+    api.wait(30 * SECOND);
+    keeper.drop_key(dropped, api.clock.as_ref()).await.unwrap();
     assert_eq!(api.refresh(&tokens.refresh).await.status, 200, "nobody is told");
     assert_eq!(api.introspect(&other.refresh).await.json()["active"], true);
     api.wait(PACE.firm);

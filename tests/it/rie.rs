@@ -143,11 +143,54 @@ async fn a_missing_variable_ends_the_start() {
         ("RotateKeys", "TABLE_NAME"),
         ("Authorizer", "AUDIENCE"),
     ] {
-        let Output { status, stdout, stderr } = bench.run_without(function, variable);
-        let log = String::from_utf8_lossy(&stdout);
-        assert_eq!(status.code(), Some(1), "{function} without {variable}: {log}");
-        assert!(log.lines().count() == 1 && log.contains(variable), "{function} without {variable}: {log}");
-        assert!(stderr.is_empty(), "{function} without {variable}: {}", String::from_utf8_lossy(&stderr));
+        bench.is_refused(function, &[(variable, "")], variable);
+    }
+}
+
+/// `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024`
+const RSA_1024: &str = "\
+-----BEGIN PRIVATE KEY-----
+MIICdwIBADANBgkqhkiG9w0BAQEFAASCAmEwggJdAgEAAoGBAK4K/k8rbZKtN4bp
+qAHhaqnCM2msM/kvjcGp0LIKFUWi8hIGoZqMtiR53geKxx9DXlh4rq8rGVgdqMSI
+lLIg17Gs8ksYCa7KclpsqPDmfkRJkpStB5/RcmMou10kkzkr1nwfnRh22/CIyov9
+P0iHxcM0ulLGLhyd6hQi/JHP+6I/AgMBAAECgYAe0D10INk2dcp17Vpcct9ijMpz
+dBSDkqLDXeBgFR7tBEtdW6Uy6qS40oa3yR817sR+X2d2BehnzGB74z6IRv5I4MKF
+CZVCHdqn4lTqovKz8CkrfCiZywiAfh3tCyDVpfrAabAwrpR1dKqqHdtVy6lc3Ypl
+TTuyAJpPU6rpQX6LGQJBAOPhwZF8szhArM6ENz71lJkldns7SCTkYJUHgk9qK2Oi
+pR3hGgg8YdzE5qL7pEkPrKBBIaQzIxg+PiILcb2yBRMCQQDDhJgsXyRRxjxjriLJ
+8fPeHestUUZRfj7LxzNktOVM0OCjgsw4oaFmoWUuXtTIwfJVCSh9+/ZcS7U32iMV
+zM+lAkEAw5fS6AgLX/4LFNrg/FYXLHe+QTl5y8iFqYSfcYBkK4m/hWzfRjBlovMS
+LtQkh10/wvEEagZGWhmahOgjwTkaJwJAR+gxK0iGjAizVxnJM6pnvU4Vm2Ij0X7z
+y3Bkx2n8VycPJzPIth9DxAIhu08nRPqHjJzEpqkPL1ystnDkrHTZ/QJBAJkwjwl8
+Z4MU4NZl1BhNxYrpwN5IrRy5++BhqNmSqYHcR+bCbiL5Xa5YMWf/05NnJFRRZm1e
+jjt2854Cfo63lrQ=
+-----END PRIVATE KEY-----
+";
+
+#[tokio::test]
+#[ignore = "needs what tests/real/rie/run sets up"]
+async fn a_weak_or_wrong_key_ends_the_start() {
+    let bench = Bench::set_up().await;
+    let oct = json!({"keys": [{"kty": "oct", "kid": "a", "alg": "HS256", "k": "AQAB"}]}).to_string();
+    let one = bench.variables["JWKS"].replace("AQAB", "AQ");
+    assert_ne!(one, bench.variables["JWKS"]);
+    let secrets = ("KEY_SECRET", "keys");
+    for (function, variables, named) in [
+        ("Login", &[("SIGNING_KEY", RSA_1024)][..], "SIGNING_KEY"),
+        ("Refresh", &[("SIGNING_KEY", "AQAB"), ("SIGNING_ALGORITHM", "HS256")], "SIGNING_KEY"),
+        ("Refresh", &[("SIGNING_ALGORITHM", "ES256")], "SIGNING_KEY"),
+        ("Revoke", &[("REFRESH_KEYS", "1:AQAB")], "REFRESH_KEYS"),
+        ("Introspect", &[("JWKS", &oct)], "JWKS"),
+        ("Discovery", &[("JWKS", &one)], "JWKS"),
+        ("Authorizer", &[("JWKS", &one)], "JWKS"),
+        ("RotateKeys", &[secrets, ("REFRESH_KEY_SECRET", "keys"), ("SIGNING_ALGORITHM", "HS256")], "SIGNING_ALGORITHM"),
+        (
+            "RotateKeys",
+            &[secrets, ("REFRESH_KEY_SECRET", "keys"), ("SIGNING_ALGORITHM", "EdDSA"), ("KEY_CUSTODY", "kms")],
+            "KEY_CUSTODY",
+        ),
+    ] {
+        bench.is_refused(function, variables, named);
     }
 }
 
@@ -226,10 +269,17 @@ impl Bench {
         Emulated::start(&PathBuf::from(given("RIE")), &self.binary(function), &self.variables, log).await
     }
 
-    /// Runs a binary on its own: there is nobody to be invoked by.
-    fn run_without(&self, function: &str, variable: &str) -> Output {
-        let variables = self.variables.iter().filter(|(name, _)| **name != variable);
-        Command::new(self.binary(function)).env_clear().envs(variables).stdin(Stdio::null()).output().unwrap()
+    /// That a binary does not start with these variables, and says in one line which one is to blame.
+    fn is_refused(&self, function: &str, variables: &[(&str, &str)], named: &str) {
+        let mut command = Command::new(self.binary(function));
+        command.env_clear().envs(&self.variables).envs(variables.iter().copied()).stdin(Stdio::null());
+        let Output { status, stdout, stderr } = command.output().unwrap(); // there is nobody to be invoked by
+        let (log, noise) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+        assert_eq!(status.code(), Some(1), "{function}, {named}: {log}");
+        assert!(log.lines().count() == 1 && log.contains(named), "{function}, {named}: {log}");
+        assert!(noise.is_empty(), "{function}, {named}: {noise}");
+        let quoted = variables.iter().find(|(_, value)| value.len() > 8 && log.contains(value));
+        assert_eq!(quoted, None, "{function}, {named}: {log}");
     }
 }
 

@@ -263,12 +263,16 @@ fn kms(function: &str) -> Vec<Value> {
     match function {
         "Login" | "Refresh" => vec![with(allow(&["kms:Sign"], at("key/*")), of("Resource"))],
         "RotateKeys" => {
-            let makes = with(allow(&["kms:CreateKey", "kms:TagResource"], json!("*")), of("Request"));
+            let mut new = of("Request");
+            new["Null"] = json!({"kms:ResourceAliases": "true"});
+            let makes = with(allow(&["kms:CreateKey", "kms:TagResource"], json!("*")), new);
+            let ours = json!([at("key/*"), at("alias/countersign/${Table}/*")]);
+            let names = allow(&["kms:CreateAlias", "kms:DeleteAlias"], ours);
             vec![
+                allow(&["kms:GetPublicKey"], at("key/*")),
+                with(allow(&["kms:ScheduleKeyDeletion"], at("key/*")), of("Resource")),
                 json!({"Fn::If": ["MakesKmsKeys", makes, none]}),
-                allow(&["kms:CreateAlias", "kms:GetPublicKey"], at("key/*")),
-                allow(&["kms:CreateAlias", "kms:DeleteAlias"], at("alias/countersign/${Table}/*")),
-                with(allow(&["kms:DeleteAlias", "kms:ScheduleKeyDeletion"], at("key/*")), of("Resource")),
+                json!({"Fn::If": ["MakesKmsKeys", names, none]}),
             ]
         }
         _ => vec![],

@@ -324,7 +324,7 @@ impl KeyRing {
     /// The first thing that is to be done to this ring; nothing, if it has a signer, a next key
     /// that will not be the last, and nothing that is over.
     pub fn upkeep(&self, policy: RotationPolicy, now: UnixTime) -> Option<Upkeep> {
-        let Some(signer) = self.signer(now) else { return Some(Upkeep::Make { signs_from: now }) };
+        let Some(signer) = self.signer(now) else { return Some(Upkeep::Make { signs_from: self.takeover(now) }) };
         if let Some(over) = self.keys.iter().find(|key| self.is_over(key, now) || self.is_outdated(key, policy, now)) {
             return Some(Upkeep::Forget { kid: over.kid.clone() });
         }
@@ -358,9 +358,10 @@ impl KeyRing {
         Some((next.made_at + PUBLISH_WAIT).max(self.takeover(now)).min(next.signs_from))
     }
 
-    /// When a turn can come that comes at once: after that of whoever signs now, so that the order is clear.
+    /// When a turn can come that comes at once: after that of whoever signs now, or did last, so that the order is clear.
     pub fn takeover(&self, now: UnixTime) -> UnixTime {
-        self.signer(now).map_or(now, |signer| now.max(signer.signs_from + Duration::from_millis(1)))
+        let last = self.signer(now).or_else(|| self.keys.iter().rfind(|key| key.signs_from <= now));
+        last.map_or(now, |last| now.max(last.signs_from + Duration::from_millis(1)))
     }
 }
 

@@ -51,12 +51,12 @@ pub(crate) trait Custodian: Send + Sync {
         now: UnixTime,
     ) -> Asked<'a, Option<Made>>;
 
-    /// Takes back what was made for a ring that is no more.
-    fn discard<'a>(&'a self, made: &'a Made) -> Left<'a>;
-
     /// Whether the private half of this key is here.
     fn holds<'a>(&'a self, key: &'a RingKey) -> Asked<'a, bool>;
 
-    /// Destroys the private half of this key, if it is here; `false` if somebody else is at it.
-    fn forget<'a>(&'a self, key: &'a RingKey) -> Asked<'a, bool>;
+    /// Takes back what was made for a ring that is no more, and is not listed.
+    fn discard<'a>(&'a self, made: &'a RingKey) -> Left<'a>;
+
+    /// Destroys the private half of a key that was listed and is no more, as well as it can.
+    fn forget<'a>(&'a self, key: &'a RingKey) -> Left<'a>;
 }

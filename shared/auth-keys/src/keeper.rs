@@ -1,6 +1,6 @@
 //! What makes keys, lets them take turns, and kills them.
 //!
-//! A private half is written before its public half is listed, and removed before that is forgotten: what is listed can always
+//! A private half is written before its public half is listed, and removed after that is forgotten: what is listed can always
 //! sign. Every place changes only from the state that was read, so of two runs at once one makes the key and the other finds it.
 //! Nothing is made or moved in a place that is not the ring's.
 
@@ -175,7 +175,7 @@ impl Keeper {
     }
 
     /// Kills a key: nothing that it signed is believed any more, and the next one's turn has come if it was the signer. If there
-    /// is no next one, one is made and signs at once; but not where none of the ring's keys is.
+    /// is no next one, one is made and signs at once; but not where none of the ring's keys is, and the kill is done without.
     ///
     /// # Errors
     ///
@@ -185,19 +185,24 @@ impl Keeper {
             let ring = self.store.key_ring().await?;
             let key = ring.find(kid).ok_or_else(|| KeepError::NoKey(kid.to_owned()))?;
             let mut spare = None;
-            if ring.lacks_successor(kid, clock.now()) && self.holds_any(&ring).await? {
-                let Some(made) = self.maker().make(&ring, self.policy, entropy, clock.now()).await? else { continue };
-                spare = Some(made);
+            if ring.lacks_successor(kid, clock.now()) {
+                match self.spare(&ring, entropy, clock.now()).await {
+                    Ok(None) => continue,
+                    // Whatever becomes of the next key: this one shall be dead.
+                    made => spare = made.ok().flatten(),
+                }
             }
             // Not before: readers of the journal look for an entry around its stamp.
             let at = clock.now();
             let next = spare.as_ref().map(|made| made.listed(at, ring.takeover(at))).transpose()?;
-            let kill = ring.kill(key, next, at);
+            let kill = ring.kill(key, next.clone(), at);
             let changes: Vec<RingChange> = kill.changed.iter().map(put).collect();
             if self.store.kill_in_ring(&ring, &changes, kid, at).await? == RingChanged::Done {
                 return Ok(kill.successor);
             }
-            self.take_back(spare).await?;
+            if let Some(key) = &next {
+                self.take_back(key).await?;
+            }
         }
         Err(KeepError::Busy)
     }
@@ -209,6 +214,16 @@ impl Keeper {
     /// [`KeepError::Store`].
     pub async fn ring(&self) -> Result<KeyRing, KeepError> {
         Ok(self.store.key_ring().await?)
+    }
+
+    /// A private half for a ring without a next key; not where none of the ring's is. `None` if somebody else is at it.
+    async fn spare(&self, ring: &KeyRing, entropy: &dyn Entropy, now: UnixTime) -> Result<Option<Made>, KeepError> {
+        for key in ring.keys() {
+            if self.custodian(key.custody.kind()).holds(key).await? {
+                return self.maker().make(ring, self.policy, entropy, now).await;
+            }
+        }
+        Err(KeepError::NotHeld(ring.keys().iter().map(RingKey::kid).collect::<Vec<_>>().join(", ")))
     }
 
     async fn make(
@@ -223,29 +238,26 @@ impl Keeper {
         let key = made.listed(now, signs_from)?;
         match self.store.change_ring(ring, &[put(&key)]).await? {
             RingChanged::Done => Ok(Some(Deed::Made { kid: key.kid().to_owned(), signs_from })),
-            RingChanged::Meanwhile => self.take_back(Some(made)).await.map(|()| None),
+            RingChanged::Meanwhile => self.take_back(&key).await.map(|()| None),
         }
     }
 
     async fn forget(&self, ring: &KeyRing, kid: String, now: UnixTime) -> Result<Option<Deed>, KeepError> {
         self.check_signer(ring, now).await?;
-        if let Some(key) = ring.find(&kid)
-            && !self.custodian(key.custody.kind()).forget(key).await?
-        {
+        if self.store.change_ring(ring, &[RingChange::Forget(kid.clone())]).await? == RingChanged::Meanwhile {
             return Ok(None);
         }
-        match self.store.change_ring(ring, &[RingChange::Forget(kid.clone())]).await? {
-            RingChanged::Done => Ok(Some(Deed::Forgotten { kid })),
-            RingChanged::Meanwhile => Ok(None),
+        // Not before: a kill at the same moment may have made it the signer.
+        if let Some(key) = ring.find(&kid) {
+            self.custodian(key.custody.kind()).forget(key).await;
         }
+        Ok(Some(Deed::Forgotten { kid }))
     }
 
     /// Takes a private half back that was made for a ring that is no more, unless another run has found and listed it.
-    async fn take_back(&self, made: Option<Made>) -> Result<(), KeepError> {
-        let Some(made) = made else { return Ok(()) };
-        let is_listed = self.store.key_ring().await?.keys().iter().any(|key| *key.jwk() == made.jwk);
-        if !is_listed {
-            self.custodian(made.custody.kind()).discard(&made).await;
+    async fn take_back(&self, made: &RingKey) -> Result<(), KeepError> {
+        if self.store.key_ring().await?.find(made.kid()).is_none() {
+            self.custodian(made.custody.kind()).discard(made).await;
         }
         Ok(())
     }
@@ -261,15 +273,6 @@ impl Keeper {
     async fn check_held(&self, key: &RingKey) -> Result<(), KeepError> {
         let is_held = self.custodian(key.custody.kind()).holds(key).await?;
         if is_held { Ok(()) } else { Err(KeepError::NotHeld(key.kid().to_owned())) }
-    }
-
-    async fn holds_any(&self, ring: &KeyRing) -> Result<bool, KeepError> {
-        for key in ring.keys() {
-            if self.custodian(key.custody.kind()).holds(key).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     fn maker(&self) -> &dyn Custodian {

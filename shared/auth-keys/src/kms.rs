@@ -108,15 +108,17 @@ impl Kms {
             .description(format!("Countersign signs access tokens with it, as the table {table} says."))
             .tags(tag)
             .customize()
-            .config_override(Builder::new().retry_config(RetryConfig::disabled()));
+            .config_override(once());
         let made = sent.send().await.map_err(|error| failed(OPERATION, &error))?;
         let arn = made.key_metadata.and_then(|key| key.arn).filter(|arn| !arn.is_empty());
         arn.ok_or(KmsError::Malformed(OPERATION))
     }
 
-    /// Gives a key a name that no other key has; `false` if one has it already.
+    /// Gives a key a name that no other key has; `false` if one has it already. That is asked for once, too: a repetition would
+    /// find the name taken by the first attempt.
     pub(crate) async fn name(&self, arn: &str, alias: &str) -> Result<bool, KmsError> {
-        match self.0.create_alias().alias_name(alias).target_key_id(arn).send().await {
+        let sent = self.0.create_alias().alias_name(alias).target_key_id(arn).customize().config_override(once());
+        match sent.send().await {
             Ok(_) => Ok(true),
             Err(error) if error.code() == Some("AlreadyExistsException") => Ok(false),
             Err(error) => Err(failed("CreateAlias", &error)),
@@ -164,6 +166,12 @@ impl Kms {
         let sent = self.0.schedule_key_deletion().key_id(arn).pending_window_in_days(PENDING_DAYS);
         gone(sent.send().await.err().map(|error| failed("ScheduleKeyDeletion", &error)))
     }
+}
+
+/// One attempt, as long as all would take.
+fn once() -> Builder {
+    let timeouts = Patience { attempt: TO_KEEP.call, ..TO_KEEP }.timeouts();
+    Builder::new().retry_config(RetryConfig::disabled()).timeout_config(timeouts)
 }
 
 fn gone(error: Option<KmsError>) -> Result<(), KmsError> {

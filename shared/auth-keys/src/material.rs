@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use auth_core::config::Variables;
 use auth_core::jwt::Signer;
@@ -91,7 +92,7 @@ impl Material {
     pub fn refresh_keys_at(&self, now: UnixTime) -> Result<RefreshKeys, MaterialError> {
         let text = self.refresh_keys.as_ref().ok_or(MaterialError::NoRefreshKeys)?;
         match text.split_once(',') {
-            Some((first, others)) if self.first_refresh_key_from.is_some_and(|from| from > now.millis()) => {
+            Some((first, others)) if self.first_refresh_key_waits(now) > Duration::ZERO => {
                 Self::default().with_refresh_keys(format!("{others},{first}")).refresh_keys()
             }
             _ => self.refresh_keys(),
@@ -136,10 +137,17 @@ impl Material {
     /// The same without a key of refresh tokens.
     #[must_use]
     pub fn without_refresh_key(self, id: u8) -> Self {
-        let has_other_id = |key: &&str| key.split(':').next().and_then(|text| text.trim().parse().ok()) != Some(id);
-        let keys = self.refresh_keys.iter().flat_map(|keys| keys.split(','));
-        let keys = keys.filter(has_other_id).collect::<Vec<_>>().join(",");
-        self.with_refresh_keys(keys)
+        let id_of = |key: &str| key.split(':').next().and_then(|text| text.trim().parse::<u8>().ok());
+        let keys: Vec<&str> = self.refresh_keys.iter().flat_map(|keys| keys.split(',')).collect();
+        let is_first = keys.first().is_some_and(|key| id_of(key) == Some(id));
+        let first_refresh_key_from = self.first_refresh_key_from.filter(|_| !is_first);
+        let others = keys.into_iter().filter(|key| id_of(key) != Some(id)).collect::<Vec<_>>().join(",");
+        Self { first_refresh_key_from, ..self.with_refresh_keys(others) }
+    }
+
+    /// How long the first key of refresh tokens does not make any yet.
+    pub fn first_refresh_key_waits(&self, now: UnixTime) -> Duration {
+        self.first_refresh_key_from.map_or(Duration::ZERO, |from| UnixTime::from_millis(from).since(now))
     }
 
     /// The same with one signing key more, and its public half.

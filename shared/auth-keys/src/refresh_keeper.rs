@@ -40,6 +40,9 @@ pub enum RefreshKeepError {
     /// There is none of that id.
     #[error("there is no refresh key {0}")]
     NoKey(u8),
+    /// One was put first a moment ago, and does not make tokens yet.
+    #[error("the first refresh key makes no tokens yet: try again in {} s", .0.as_secs() + 1)]
+    Young(Duration),
     /// It is the only one: without it, nobody could sign in.
     #[error("{0} is the only refresh key")]
     Only(u8),
@@ -82,6 +85,7 @@ impl RefreshKeeper {
     /// [`RefreshKeepError`]; where there are no keys, none is put: it would be another's vault.
     pub async fn rotate(&self, entropy: &dyn Entropy, clock: &dyn Clock) -> Result<Vec<u8>, RefreshKeepError> {
         self.change(|held, ids| {
+            check_first(held, clock)?;
             let key = generate::refresh_key(unused_id(ids, entropy)?, entropy)?;
             Ok(held.material.clone().with_refresh_key_first(&key, clock.now() + FIRST_WAIT))
         })
@@ -93,9 +97,12 @@ impl RefreshKeeper {
     /// # Errors
     ///
     /// [`RefreshKeepError`].
-    pub async fn drop_key(&self, id: u8) -> Result<Vec<u8>, RefreshKeepError> {
+    pub async fn drop_key(&self, id: u8, clock: &dyn Clock) -> Result<Vec<u8>, RefreshKeepError> {
         self.change(|held, ids| {
             check_droppable(id, ids)?;
+            if ids.first() != Some(&id) {
+                check_first(held, clock)?;
+            }
             Ok(held.material.clone().without_refresh_key(id))
         })
         .await
@@ -128,6 +135,14 @@ pub fn check_droppable(id: u8, ids: &[u8]) -> Result<(), RefreshKeepError> {
         _ if !ids.contains(&id) => Err(RefreshKeepError::NoKey(id)),
         [_] => Err(RefreshKeepError::Only(id)),
         _ => Ok(()),
+    }
+}
+
+/// Whether the first key makes tokens: until then the one behind it is needed.
+fn check_first(held: &Held, clock: &dyn Clock) -> Result<(), RefreshKeepError> {
+    match held.material.first_refresh_key_waits(clock.now()) {
+        Duration::ZERO => Ok(()),
+        left => Err(RefreshKeepError::Young(left)),
     }
 }
 

@@ -52,8 +52,8 @@ impl Turns {
         Ok(turns)
     }
 
-    /// What signs at `now`. A key whose private half is not to be had yet is waited for: until then the one before it signs
-    /// on, for as long as a copy of the ring may be behind.
+    /// What signs at `now`. A key whose private half is not in the vault yet is waited for: until then the one before it signs
+    /// on, for as long as a copy of the ring may be behind. One in KMS is taken for there.
     ///
     /// # Errors
     ///

@@ -187,11 +187,10 @@ impl<T> KeyWatch<T> {
         self.usable()
     }
 
-    /// Waits for a fetch, but not behind somebody else. One that began long ago was frozen, and its connection is dead.
+    /// Waits for a fetch, but not behind somebody else, and for one of its own: one that is under way may have been frozen.
     async fn brought_up_to_date(&self) -> Option<Arc<T>> {
         let mut fetch = self.fetch.try_lock().ok()?;
-        let now = self.clock.moment();
-        drop(fetch.take_if(|fetch| now.since(fetch.began) >= RETRY));
+        *fetch = None;
         self.carry(&mut fetch).await;
         self.usable()
     }

@@ -127,7 +127,10 @@ fn what_to_do(error: &RefreshKeepError) -> &'static str {
         RefreshKeepError::Busy => " at the same time: look again and repeat it",
         RefreshKeepError::NoKey(_) => ": `authctl refresh-keys list` shows all",
         RefreshKeepError::Only(_) => ": put another one before it by `authctl refresh-keys rotate`",
-        RefreshKeepError::Vault(_) | RefreshKeepError::Entropy(_) | RefreshKeepError::Full => "",
+        RefreshKeepError::Vault(_)
+        | RefreshKeepError::Entropy(_)
+        | RefreshKeepError::Full
+        | RefreshKeepError::Young(_) => "",
     }
 }
 
@@ -155,7 +158,7 @@ impl Failure {
                 RefreshKeepError::Vault(_) | RefreshKeepError::Entropy(_) => 1,
                 RefreshKeepError::Only(_) | RefreshKeepError::Full => 2,
                 RefreshKeepError::NoKey(_) => 3,
-                RefreshKeepError::Busy => 4,
+                RefreshKeepError::Busy | RefreshKeepError::Young(_) => 4,
             },
             Self::Terminal(_)
             | Self::File { .. }
@@ -195,6 +198,8 @@ pub fn usage_line(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn coded(code: &str) -> Failure {
@@ -248,6 +253,7 @@ mod tests {
             (RefreshKeepError::NoKey(7).into(), 3, "`authctl refresh-keys list`"),
             (RefreshKeepError::Only(7).into(), 2, "`authctl refresh-keys rotate`"),
             (RefreshKeepError::Full.into(), 2, "drop one"),
+            (RefreshKeepError::Young(Duration::from_millis(7001)).into(), 4, "try again in 8 s"),
             (unreadable().into(), 1, "check REFRESH_KEY_SECRET or KEY_FILE"),
             (Failure::Declined, 5, "nothing was done"),
             (Failure::PasswordsDiffer, 2, "try again"),

@@ -47,7 +47,7 @@ async fn drop_key(id: u8, keeper: &RefreshKeeper, yes: bool, output: &mut Output
     check_droppable(id, &keeper.ids().await?)?;
     let question = format!("Drop the refresh key {id}? Whoever has a refresh token under it has to sign in again.");
     ask::confirm_unless(yes, &question)?;
-    let left = keeper.drop_key(id).await?;
+    let left = keeper.drop_key(id, &SystemClock).await?;
     let sentence =
         format!("refresh key {id} is dropped, and not known any more within ten minutes; there are {}", list_of(&left));
     output.done(&sentence, &json!({"dropped": id, "left": left}))

@@ -77,8 +77,7 @@ fn told(kid: &str, successor: &Successor) -> String {
             "{kid} signs from now on; it is new, so verifiers of others may refuse its tokens until they have fetched it"
         ),
         Successor::Nobody => {
-            "none signs: no key of this table is where KEY_SECRET, KEY_FILE or the region of KMS says, so none was made; invoke \
-             rotate-keys"
+            "none signs: no next key could be made where KEY_SECRET, KEY_FILE or the region of KMS says; invoke rotate-keys"
                 .to_owned()
         }
     };

@@ -163,6 +163,7 @@ fn a_ring_gets_what_it_lacks_one_thing_at_a_time() {
     assert_eq!(after_a_kill.upkeep(POLICY, NOW + 2 * DAY), forget(&after_a_kill, 0));
     let dead = ring(vec![killed(NOW, NOW)]);
     assert_eq!(dead.upkeep(POLICY, NOW + SECOND), make(NOW + SECOND), "nobody signs: at once");
+    assert_eq!(dead.upkeep(POLICY, NOW), make(NOW + Duration::from_millis(1)), "but after whoever did");
     let outdated = two();
     assert_eq!(outdated.upkeep(other, NOW), forget(&outdated, 1), "a next key of another algorithm");
     let moved = RotationPolicy { custody: CustodyKind::Kms, ..POLICY };

@@ -39,7 +39,8 @@ impl KmsKeys {
         let found = match kms.public_key(&alias, policy.algorithm).await {
             Ok(found) => Some(found),
             Err(KmsError::NoKey(_)) => self.create(&alias, policy).await?,
-            Err(KmsError::Unusable { .. }) => {
+            Err(error @ KmsError::Unusable { .. }) => {
+                tracing::warn!(event = "key_left_in_kms", arn = alias, %error);
                 kms.unname(&alias).await?;
                 self.create(&alias, policy).await?
             }
@@ -51,12 +52,19 @@ impl KmsKeys {
     async fn create(&self, alias: &str, policy: RotationPolicy) -> Result<Option<Described>, KeepError> {
         let kms = self.kms().await;
         let arn = kms.create(policy.algorithm, &self.table).await?;
-        if kms.name(&arn, alias).await? {
-            return Ok(Some(kms.public_key(&arn, policy.algorithm).await?));
+        match kms.name(&arn, alias).await {
+            Ok(true) => Ok(Some(kms.public_key(&arn, policy.algorithm).await?)),
+            // Another run was faster: the next look finds its key.
+            Ok(false) => {
+                self.leave(&arn).await;
+                Ok(None)
+            }
+            // It may have its name all the same, and another run may have found it: it is not deleted.
+            Err(error) => {
+                tracing::warn!(event = "key_left_in_kms", arn, %error);
+                Err(error.into())
+            }
         }
-        // Another run was faster: the next look finds its key.
-        self.leave(&arn).await;
-        Ok(None)
     }
 
     /// Has a key deleted that is listed nowhere. If that fails, it does no harm, but it has a price.
@@ -78,15 +86,6 @@ impl Custodian for KmsKeys {
         Box::pin(self.made(ring, policy))
     }
 
-    fn discard<'a>(&'a self, made: &'a Made) -> Left<'a> {
-        Box::pin(async move {
-            match &made.custody {
-                Custody::Kms(arn) => self.leave(arn).await,
-                Custody::Secret => {}
-            }
-        })
-    }
-
     fn holds<'a>(&'a self, key: &'a RingKey) -> Asked<'a, bool> {
         Box::pin(async move {
             let Custody::Kms(arn) = &key.custody else { return Ok(false) };
@@ -98,12 +97,16 @@ impl Custodian for KmsKeys {
         })
     }
 
-    fn forget<'a>(&'a self, key: &'a RingKey) -> Asked<'a, bool> {
+    /// Nobody lists it: its name is that of the ring that is no more.
+    fn discard<'a>(&'a self, made: &'a RingKey) -> Left<'a> {
+        self.forget(made)
+    }
+
+    fn forget<'a>(&'a self, key: &'a RingKey) -> Left<'a> {
         Box::pin(async move {
             if let Custody::Kms(arn) = &key.custody {
-                self.kms().await.delete(arn).await?;
+                self.leave(arn).await;
             }
-            Ok(true)
         })
     }
 }

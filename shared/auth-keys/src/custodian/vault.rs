@@ -54,23 +54,22 @@ impl Custodian for VaultKeys {
         Box::pin(self.made(ring, policy, entropy, now))
     }
 
-    /// The next run lists it, or removes it.
-    fn discard<'a>(&'a self, _: &'a Made) -> Left<'a> {
-        Box::pin(async {})
-    }
-
     fn holds<'a>(&'a self, key: &'a RingKey) -> Asked<'a, bool> {
         Box::pin(async { Ok(self.0.read().await?.material.signer(key.kid()).is_ok()) })
     }
 
-    fn forget<'a>(&'a self, key: &'a RingKey) -> Asked<'a, bool> {
+    /// The next run lists it, or removes it; it may be at it now.
+    fn discard<'a>(&'a self, _: &'a RingKey) -> Left<'a> {
+        Box::pin(async {})
+    }
+
+    /// What stays goes with the next key that is made.
+    fn forget<'a>(&'a self, key: &'a RingKey) -> Left<'a> {
         Box::pin(async {
-            let held = self.0.read().await?;
-            if !held.material.holds(key.kid()) {
-                return Ok(true);
+            let Ok(held) = self.0.read().await else { return };
+            if held.material.holds(key.kid()) {
+                let _ = self.0.write(&held, &held.material.clone().without(key.kid())).await;
             }
-            let material = held.material.clone().without(key.kid());
-            Ok(self.0.write(&held, &material).await? == Written::Done)
         })
     }
 }

@@ -1,10 +1,12 @@
 use auth_core::entropy::OsEntropy;
-use auth_core::time::SystemClock;
+use auth_core::time::{ManualClock, UnixTime};
 
 use super::*;
 use crate::secret::server::{JSON, Server};
 
-const CLOCK: SystemClock = SystemClock;
+fn clock() -> ManualClock {
+    ManualClock::new(UnixTime::from_seconds(1_800_000_000))
+}
 
 /// Keepers of a secret with the key 1.
 async fn keepers<const N: usize>() -> (Server, [RefreshKeeper; N]) {
@@ -16,26 +18,46 @@ async fn keepers<const N: usize>() -> (Server, [RefreshKeeper; N]) {
 #[tokio::test]
 async fn a_key_is_put_first_and_one_is_dropped() {
     let (_, [keeper]) = keepers().await;
-    let rotated = keeper.rotate(&OsEntropy, &CLOCK).await.unwrap();
+    let clock = clock();
+    let rotated = keeper.rotate(&OsEntropy, &clock).await.unwrap();
     let [second, 1] = rotated[..] else { panic!("{rotated:?}") };
     assert_eq!(keeper.ids().await.unwrap(), rotated);
-    let third = keeper.rotate(&OsEntropy, &CLOCK).await.unwrap()[0];
-    assert_eq!(keeper.drop_key(third).await, Ok(vec![second, 1]), "the first: the next one makes tokens");
-    assert_eq!(keeper.drop_key(1).await, Ok(vec![second]));
-    assert_eq!(keeper.drop_key(1).await, Err(RefreshKeepError::NoKey(1)));
-    assert_eq!(keeper.drop_key(second).await, Err(RefreshKeepError::Only(second)));
+    clock.advance(FIRST_WAIT);
+    let third = keeper.rotate(&OsEntropy, &clock).await.unwrap()[0];
+    assert_eq!(keeper.drop_key(third, &clock).await, Ok(vec![second, 1]), "the first: the next one makes tokens");
+    assert_eq!(keeper.drop_key(1, &clock).await, Ok(vec![second]), "at once: it is known for long");
+    assert_eq!(keeper.drop_key(1, &clock).await, Err(RefreshKeepError::NoKey(1)));
+    assert_eq!(keeper.drop_key(second, &clock).await, Err(RefreshKeepError::Only(second)));
     assert_eq!(keeper.ids().await, Ok(vec![second]));
+}
+
+/// Until the first key makes tokens, the one behind it is needed, and is to stay the one that is behind it.
+#[tokio::test]
+async fn nothing_changes_behind_a_young_key() {
+    let (_, [keeper]) = keepers().await;
+    let clock = clock();
+    let new = keeper.rotate(&OsEntropy, &clock).await.unwrap()[0];
+    clock.advance(FIRST_WAIT.saturating_sub(Duration::from_millis(1)));
+    let young = RefreshKeepError::Young(Duration::from_millis(1));
+    assert_eq!(young.to_string(), "the first refresh key makes no tokens yet: try again in 1 s");
+    assert_eq!(keeper.rotate(&OsEntropy, &clock).await, Err(young));
+    assert!(matches!(keeper.drop_key(1, &clock).await, Err(RefreshKeepError::Young(_))));
+    assert_eq!(keeper.ids().await, Ok(vec![new, 1]));
+    clock.advance(Duration::from_millis(1));
+    assert_eq!(keeper.drop_key(1, &clock).await, Ok(vec![new]));
 }
 
 #[tokio::test]
 async fn of_changes_at_the_same_moment_none_is_lost() {
     let (_, [one, other, third]) = keepers().await;
-    let (one, other) = tokio::join!(one.rotate(&OsEntropy, &CLOCK), other.rotate(&OsEntropy, &CLOCK));
-    let (mut firsts, mut all) = ([one.unwrap()[0], other.unwrap()[0]], third.ids().await.unwrap());
-    assert_eq!(all.pop(), Some(1));
-    firsts.sort_unstable();
-    all.sort_unstable();
-    assert_eq!(all, firsts);
+    let clock = clock();
+    let [new, 1] = one.rotate(&OsEntropy, &clock).await.unwrap()[..] else { panic!("two") };
+    clock.advance(FIRST_WAIT);
+    let (rotated, dropped) = tokio::join!(one.rotate(&OsEntropy, &clock), other.drop_key(new, &clock));
+    let newest = rotated.unwrap()[0];
+    assert!(dropped.is_ok() || matches!(dropped, Err(RefreshKeepError::Young(_))), "{dropped:?}");
+    let expected = if dropped.is_ok() { vec![newest, 1] } else { vec![newest, new, 1] };
+    assert_eq!(third.ids().await, Ok(expected));
 }
 
 #[tokio::test]
@@ -49,8 +71,8 @@ async fn a_vault_without_such_keys_gets_none() {
         server.put(text);
         server.calls();
         assert_eq!(keeper.ids().await.as_ref(), Err(expected), "{text}");
-        assert_eq!(keeper.rotate(&OsEntropy, &CLOCK).await.as_ref(), Err(expected), "{text}");
-        assert_eq!(keeper.drop_key(1).await.as_ref(), Err(expected), "{text}");
+        assert_eq!(keeper.rotate(&OsEntropy, &clock()).await.as_ref(), Err(expected), "{text}");
+        assert_eq!(keeper.drop_key(1, &clock()).await.as_ref(), Err(expected), "{text}");
         assert_eq!(server.calls(), 3, "{text}: three reads, and no write");
     }
 }

@@ -42,6 +42,13 @@ impl KeyFile {
         answer
     }
 
+    /// As it is when its first key has been there for long.
+    fn age(&self) {
+        let mut kept: Value = serde_json::from_str(&self.text()).unwrap();
+        *kept.get_mut("first_refresh_key_from").unwrap() = json!(0);
+        fs::write(&self.0, kept.to_string()).unwrap();
+    }
+
     fn text(&self) -> String {
         fs::read_to_string(&self.0).unwrap()
     }
@@ -66,6 +73,10 @@ fn keys_are_listed_put_first_and_dropped() {
         file.run(&["list"]).done().lines().map(|line| line.split_whitespace().collect()).collect::<Vec<Vec<_>>>(),
         [vec!["ID", "TOKENS"], vec![new.to_string().as_str(), "makes", "and", "recognises"], vec!["1", "recognises"]]
     );
+    for arguments in [&["drop", "1", "--yes"][..], &["rotate", "--yes"]] {
+        assert!(file.run(arguments).refused(4).contains("makes no tokens yet: try again in "), "{arguments:?}");
+    }
+    file.age();
     assert_eq!(file.run(&["drop", "1", "--yes", "--json"]).json(), [json!({"dropped": 1, "left": [new]})]);
     assert_eq!(file.ids(), [new]);
     assert_eq!(fs::metadata(&file.0).unwrap().permissions().mode() & 0o777, 0o600);
