@@ -18,6 +18,7 @@ use local::surface::{Attachment, Payload, Surface};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use crate::harness::{Answer, Api, SECOND, START, engine};
 use crate::log;
@@ -32,7 +33,7 @@ const POLICY: &str = r#"{"routes":[
 ]}"#;
 
 /// Another issuer, on loopback.
-struct Idp {
+pub(crate) struct Idp {
     iss: String,
     keys: Vec<(SigningKey, &'static str)>,
     shown: Arc<Shown>,
@@ -45,7 +46,7 @@ struct Shown {
 }
 
 impl Idp {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let keys = ALGORITHMS.map(|algorithm| (signing_key(algorithm), algorithm)).into();
         let shown = Arc::new(Shown { set: Mutex::default(), fetches: AtomicUsize::new(0) });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -79,7 +80,7 @@ impl Idp {
     }
 
     /// How we trust it: a part of its words means something here.
-    fn terms(&self) -> Value {
+    pub(crate) fn terms(&self) -> Value {
         json!({
             "issuer": self.iss,
             "audience": "urn:api",
@@ -109,7 +110,8 @@ impl Idp {
         sign(key, header, claims)
     }
 
-    fn fetches(&self) -> usize {
+    /// Since the last time that this was asked.
+    pub(crate) fn fetches(&self) -> usize {
         self.shown.fetches.swap(0, Ordering::SeqCst)
     }
 }
@@ -463,4 +465,37 @@ async fn an_issuer_that_was_never_reached_is_a_fault_and_ours_go_on() {
     assert_eq!((&allowed["sub"], &allowed["jti"]), (&json!("idp|alice"), &json!("t-1")));
     assert!(allowed.get("sid").is_none() && allowed.get("Staleness").is_none(), "{allowed}");
     assert!(api.clock.now() > START);
+}
+
+/// A look-up of a key is each issuer's own: whoever makes keys up in the name of one delays nobody who trusts another.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_nobody_has_cost_their_issuer_one_fetch() {
+    let mut idps = [Idp::start().await, Idp::start().await];
+    let trusted = json!(idps.each_ref().map(Idp::terms)).to_string();
+    let variables = [("TRUSTED_ISSUERS", trusted.as_str()), ("ROUTE_POLICY", POLICY)];
+    let api = Arc::new(Api::start_on(engine().await, &variables).await);
+    for idp in &idps {
+        assert_eq!((post(&api, &idp.token("ES256", &idp.claims())).await, idp.fetches()), (405, 1), "{}", idp.iss);
+    }
+    let under = |idp: &Idp, kid: &str, key: &str| {
+        idp.token_under(&json!({"alg": "EdDSA", "kid": kid, "typ": "JWT"}), key, &idp.claims())
+    };
+    let mut storm = JoinSet::new();
+    for _ in 0..100 {
+        let (api, token) = (Arc::clone(&api), under(&idps[0], "nobody", "EdDSA"));
+        storm.spawn(async move { post(&api, &token).await });
+    }
+    assert_eq!(storm.join_all().await, [401; 100]);
+    assert_eq!(idps.each_ref().map(Idp::fetches), [1, 0]);
+
+    for idp in &mut idps {
+        idp.keys.push((signing_key("EdDSA"), "new"));
+        idp.publish();
+    }
+    let [of_one, of_other] = idps.each_ref().map(|idp| under(idp, "new", "new"));
+    assert_eq!(post(&api, &of_other).await, 405, "the other one's new key");
+    assert_eq!(post(&api, &of_one).await, 401, "not before ten seconds have gone");
+    assert_eq!(idps.each_ref().map(Idp::fetches), [0, 1]);
+    api.wait(10 * SECOND);
+    assert_eq!((post(&api, &of_one).await, idps[0].fetches()), (405, 1));
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use auth_core::config::environment;
 use auth_core::entropy::OsEntropy;
+use auth_core::jwt::Verifier;
+use auth_core::key::KeySet;
 use auth_core::key_ring::kill::Successor;
-use auth_core::key_ring::{Custody, KeyState, PUBLISH_WAIT, RETIRE_AFTER};
+use auth_core::key_ring::{Custody, DOCUMENT_MAX_AGE, KeyState, PUBLISH_WAIT, RETIRE_AFTER, VERIFIER_CACHE};
 use auth_core::time::Clock as _;
-use auth_keys::keeper::Deed;
 use serde_json::{Value, json};
 
 use crate::harness::{RESTED, SECOND, engine, table_name};
@@ -17,6 +18,8 @@ use crate::rotating::{Rotating, kid};
 /// The default of `MAX_STALENESS_SECONDS`, and a moment more.
 const SEEN: Duration = Duration::from_millis(15_001);
 const DAY: Duration = Duration::from_hours(24);
+/// No JWK Set is older that somebody checks tokens by.
+const OLD: Duration = VERIFIER_CACHE.saturating_add(DOCUMENT_MAX_AGE);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_start_has_keys_and_a_next_one() {
@@ -34,24 +37,52 @@ async fn a_first_start_has_keys_and_a_next_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_take_turns_and_nobody_notices() {
-    let world = Rotating::start("EdDSA").await;
+    tokio::join!(three_turns("RS256"), three_turns("ES256"), three_turns("EdDSA"));
+}
+
+/// Beside the authorizer, somebody else's verifier has a JWK Set that is as old as one may be.
+async fn three_turns(algorithm: &'static str) {
+    let world = Rotating::start(algorithm).await;
     let api = &world.api;
-    let mut tokens = api.login().await;
-    let first = kid(&tokens.access);
-    for day in 1..=31 {
-        world.api.wait(DAY.saturating_sub(RESTED + SECOND));
-        world.keep().await;
-        let fresh = api.rotate(&tokens.refresh).await;
-        assert_eq!(api.me(&fresh.access).await.status, 200, "day {day}");
-        tokens = fresh;
-        api.wait(SECOND);
-        assert_eq!(api.me(&tokens.access).await.status, 200, "day {day}, whichever key signs now");
+    let mut kids = Vec::new();
+    for turn in 1..=3 {
+        let mut tokens = api.login().await;
+        for day in 1..=30 {
+            if day % 3 != 0 {
+                api.wait(DAY);
+                world.keep().await;
+                continue;
+            }
+            api.wait(DAY.saturating_sub(OLD));
+            let old = verifier(&world).await;
+            api.wait(OLD.saturating_sub(2 * RESTED));
+            world.keep().await;
+            // The turn comes at the end of the last day.
+            let before = api.rotate(&tokens.refresh).await;
+            tokens = api.rotate(&before.refresh).await;
+            for access in [&before.access, &tokens.access] {
+                let name = format!("{algorithm}, turn {turn}, day {day}, whichever key has signed");
+                assert_eq!(api.me(access).await.status, 200, "{name}");
+                assert_eq!(old.verify(access, api.clock.now()).err(), None, "{name}");
+                kids.push(kid(access));
+            }
+        }
     }
-    assert_ne!(kid(&tokens.access), first);
-    api.wait(RETIRE_AFTER + DAY);
-    assert_eq!(world.keep().await, [Deed::Forgotten { kid: first.clone() }]);
-    assert!(!world.published().await.contains(&first));
-    assert!(!std::fs::read_to_string(&world.file).unwrap().contains(&first), "its private half is gone, too");
+    kids.dedup();
+    assert_eq!(kids.len(), 4, "{algorithm}: {kids:?}");
+    api.wait(RETIRE_AFTER + 2 * DAY);
+    world.keep().await;
+    let (published, kept) = (world.published().await, std::fs::read_to_string(&world.file).unwrap());
+    for kid in &kids[..3] {
+        assert!(!published.contains(kid), "{algorithm}");
+        assert!(!kept.contains(kid), "{algorithm}: its private half is gone, too");
+    }
+}
+
+/// A verifier of somebody else's, with the JWK Set of now.
+async fn verifier(world: &Rotating) -> Verifier {
+    let set = world.api.get("/.well-known/jwks.json", "").await.text;
+    Verifier::new(world.api.url.clone(), "local-api".to_owned(), KeySet::parse(&set).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,10 +92,13 @@ async fn a_turn_comes_early_when_everybody_knows_the_key() {
     let (next, tokens) = (world.kid_of(KeyState::Next).await, api.login().await);
     let (kid_then, at) = world.keeper.rotate(&OsEntropy, api.clock.now()).await.unwrap();
     assert_eq!((kid_then, at), (next.clone(), api.clock.now() + PUBLISH_WAIT), "it was made a moment ago");
-    api.wait(PUBLISH_WAIT);
+    api.wait(PUBLISH_WAIT.saturating_sub(OLD));
+    let old = verifier(&world).await;
+    api.wait(OLD);
     let fresh = api.refresh(&tokens.refresh).await.tokens();
     assert_eq!(kid(&fresh.access), next);
     assert_eq!(api.me(&fresh.access).await.status, 200);
+    assert_eq!(old.verify(&fresh.access, api.clock.now()).err(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,6 +20,8 @@ use local::surface::{Attachment, Surface};
 use serde_json::{Value, json};
 
 use crate::harness::table_name;
+use crate::issuers::Idp;
+use crate::outages::instance::Instance;
 
 /// Variables of a process.
 pub(crate) type Environment = BTreeMap<&'static str, String>;
@@ -192,6 +194,18 @@ async fn a_weak_or_wrong_key_ends_the_start() {
     ] {
         bench.is_refused(function, variables, named);
     }
+}
+
+/// No token waits for what the start can bring.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs what tests/real/rie/run sets up"]
+async fn keys_of_other_issuers_are_there_before_the_first_event() {
+    let mut bench = Bench::set_up().await;
+    let idp = Idp::start().await;
+    bench.variables.insert("TRUSTED_ISSUERS", json!([idp.terms()]).to_string());
+    let log = bench.logs.join("Issuers.log");
+    let _waiting = Instance::start(&bench.binary("Authorizer"), &bench.variables, &log).await;
+    assert_eq!(idp.fetches(), 1);
 }
 
 /// The one error of the authorizer.

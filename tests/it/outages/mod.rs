@@ -9,7 +9,7 @@ mod cell;
 mod event;
 mod exchange;
 mod fault;
-mod instance;
+pub(crate) mod instance;
 mod invariants;
 mod operation;
 mod place;

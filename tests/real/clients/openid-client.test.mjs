@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as oauth from 'openid-client';
-import { client, issuer, me, signIn } from './stack.mjs';
+import { accessToken, client, exchange, issuer, me, signIn } from './stack.mjs';
 
 const publicly = () => oauth.discovery(new URL(issuer), 'default', undefined, oauth.None());
 
@@ -15,6 +15,13 @@ test('discovers, refreshes and is let in', async () => {
 test('discovers by the metadata of RFC 8414, too', async () => {
   const config = await oauth.discovery(new URL(issuer), 'default', undefined, oauth.None(), { algorithm: 'oauth2' });
   assert.equal(config.serverMetadata().jwks_uri, `${issuer}/.well-known/jwks.json`);
+});
+
+test('takes no metadata that name another issuer', async () => {
+  const ours = { [oauth.customFetch]: () => fetch(`${issuer}/.well-known/openid-configuration`) };
+  const discovery = (home) => oauth.discovery(new URL(home), 'default', undefined, oauth.None(), ours);
+  assert.equal((await discovery(issuer)).serverMetadata().issuer, issuer);
+  await assert.rejects(discovery('https://issuer.example'), { code: 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED' });
 });
 
 test('asks for less, and gets no more', async () => {
@@ -52,17 +59,11 @@ test('gets a token of its own, with no more than it may have', async () => {
 test('exchanges a token for one that does less, and dies with the session', async () => {
   const config = await oauth.discovery(new URL(issuer), client.id, client.secret);
   const { access_token: subject, refresh_token: session } = await signIn();
-  const type = 'urn:ietf:params:oauth:token-type:access_token';
-  const exchange = () =>
-    oauth.genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:token-exchange', {
-      subject_token: subject,
-      subject_token_type: type,
-      scope: 'notes',
-    });
-  const { access_token: narrow, scope, issued_token_type: issued } = await exchange();
-  assert.deepEqual([scope, issued], ['notes', type]);
+  const { access_token: narrow, scope, issued_token_type: issued } = await exchange(config, subject);
+  assert.deepEqual([scope, issued], ['notes', accessToken]);
   assert.deepEqual([(await me(subject)).status, (await me(narrow)).status], [200, 403]);
+  await assert.rejects(exchange(config, subject, { audience: 'another-api' }), { error: 'invalid_target' });
   await oauth.tokenRevocation(await publicly(), session);
   assert.equal((await oauth.tokenIntrospection(config, narrow)).active, false);
-  await assert.rejects(exchange(), { error: 'invalid_request' });
+  await assert.rejects(exchange(config, subject), { error: 'invalid_request' });
 });

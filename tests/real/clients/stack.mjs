@@ -1,7 +1,10 @@
 // The stack that `run` started, and what no standard names: signing in.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mock } from 'node:test';
+import { genericGrantRequest } from 'openid-client';
 
-const { ISSUER, ALGORITHM, AUDIENCE, PASSWORD, CLIENT_SECRET } = process.env;
+const { ISSUER, ALGORITHM, AUDIENCE, PASSWORD, CLIENT_SECRET, AUTHCTL, REQUESTS } = process.env;
 
 export const issuer = ISSUER;
 export const algorithm = ALGORITHM;
@@ -15,6 +18,40 @@ export async function signIn() {
 
 export async function me(accessToken) {
   return fetch(`${issuer}/me`, { headers: { authorization: `Bearer ${accessToken}` } });
+}
+
+// Exchanges a token for one that may read notes, and asks for more by `more`.
+export const accessToken = 'urn:ietf:params:oauth:token-type:access_token';
+export async function exchange(config, subject, more) {
+  return genericGrantRequest(config, 'urn:ietf:params:oauth:grant-type:token-exchange', {
+    subject_token: subject,
+    subject_token_type: accessToken,
+    scope: 'notes',
+    ...more,
+  });
+}
+
+export function kidOf(token) {
+  return JSON.parse(Buffer.from(token.split('.')[0], 'base64url')).kid;
+}
+
+export function authctl(...words) {
+  return execFileSync(AUTHCTL, ['--yes', '--json', ...words], { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
+}
+
+// Lets the next key sign as soon as everybody knows it, and says in how many seconds that is.
+export function rotate() {
+  return Math.ceil((Date.parse(JSON.parse(authctl('keys', 'rotate')).signs_from) - Date.now()) / 1000);
+}
+
+// How often somebody has asked for the JWK Set.
+export function fetches() {
+  return readFileSync(REQUESTS, 'utf8').split('\n').filter((line) => line === 'GET /.well-known/jwks.json').length;
+}
+
+// Puts the stack's clock forward, and nobody else's.
+export async function putForward(seconds) {
+  return post('/_local/clock', { advance_seconds: seconds });
 }
 
 // Runs `act` as if it were later, as these clients see it.
