@@ -148,7 +148,7 @@ async fn it_follows_the_keys() {
     let next = world.kid_of(KeyState::Next).await;
     world.keeper.rotate(&OsEntropy, api.clock.now()).await.unwrap();
     world.keep().await;
-    api.wait(PUBLISH_WAIT - SECOND);
+    api.wait(PUBLISH_WAIT.saturating_sub(SECOND));
     let before = api.refresh(&tokens.refresh).await.tokens();
     assert_eq!((whoami(&url, &before.access).await, jwks.fetches()), (200, 1), "the copy was too old");
     api.wait(2 * SECOND);
@@ -180,7 +180,7 @@ async fn a_killed_key_is_dead_when_the_keys_are_asked_for_again() {
     let token = api.login().await.access;
     assert_eq!(whoami(&url, &token).await, 200);
     world.keeper.kill(&kid(&token), &OsEntropy, api.clock.as_ref()).await.unwrap();
-    api.wait(SOFT - SECOND);
+    api.wait(SOFT.saturating_sub(SECOND));
     assert_eq!((whoami(&url, &token).await, jwks.fetches()), (200, 1), "the keys are young enough");
     api.wait(2 * SECOND);
     // Requests carry the fetch on, and none waits for it.
