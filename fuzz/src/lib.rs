@@ -51,7 +51,8 @@ fn sign(key: &SigningKey, alg: &str, claims: &[u8]) -> String {
 }
 
 fn message(alg: &str, kid: &str, claims: &[u8]) -> String {
-    let header = serde_json::json!({"typ": "at+jwt", "alg": alg, "kid": kid}).to_string();
+    // In the order of the seeds.
+    let header = format!(r#"{{"typ":"at+jwt","alg":"{alg}","kid":{}}}"#, serde_json::json!(kid));
     [header.as_bytes(), claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part)).join(".")
 }
 
