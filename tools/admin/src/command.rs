@@ -42,14 +42,14 @@ SIGNING_ALGORITHM, KEY_CUSTODY and ROTATION_DAYS to what rotate-keys has: withou
 deployment with another algorithm, invoke rotate-keys first, or the next key may still be one of the old algorithm; the answer names it.";
 
 const AFTER_KILL: &str = "\
-KEY_SECRET or KEY_FILE, SIGNING_ALGORITHM, KEY_CUSTODY and ROTATION_DAYS as for `keys rotate`. Functions sign with the next key within 15 seconds; authorizers refuse the one that
-was killed within MAX_STALENESS_SECONDS, and clients refresh: no session ends. Verifiers of others go on with the JWK Set that
-they keep, some for two hours.";
+KEY_SECRET or KEY_FILE, SIGNING_ALGORITHM, KEY_CUSTODY and ROTATION_DAYS as for `keys rotate`. Functions sign with the next
+key within 15 seconds; authorizers refuse the one that was killed within MAX_STALENESS_SECONDS, and clients refresh: no session
+ends. Verifiers of others go on with the JWK Set that they keep, some for two hours.";
 
 const AFTER_REFRESH_KEYS: &str = "\
 REFRESH_KEY_SECRET names the secret that holds these keys (the template's output RefreshKeySecretArn), or KEY_FILE a file.
 Running functions read it again every five minutes, of which nobody waits for longer than ten; and at once when they meet a
-token under a key that they do not know. A key that leaked: rotate, then drop it.";
+token under a key that they do not know. A key that leaked: rotate, and half a minute later drop it.";
 
 /// Users, sessions, clients, keys and the table of Countersign.
 ///
@@ -328,7 +328,7 @@ pub enum RefreshKeys {
     /// List the ids of the keys, and which one makes tokens
     #[command(after_help = AFTER_REFRESH_KEYS)]
     List,
-    /// Put a new key first: it makes tokens from then on, the others still recognise theirs
+    /// Put a new key first: within ten minutes it makes tokens; the others still recognise theirs
     #[command(after_help = AFTER_REFRESH_KEYS)]
     Rotate,
     /// Drop a key: whoever has a refresh token under it signs in again; if it was the first, the next one makes tokens
