@@ -27,7 +27,18 @@ const LIFE: Duration = Duration::from_mins(10);
 pub(crate) const ARN: &str = "arn:aws:kms:eu-central-1:123456789012:key/1";
 pub(crate) const NOW: UnixTime = UnixTime::from_seconds(1_800_000_000);
 
+/// Only a busy machine delays what is on it.
+const PATIENT: Patience =
+    Patience { connect: Duration::from_secs(10), attempt: Duration::from_secs(10), call: Duration::from_secs(40) };
+
 pub(crate) async fn kms_that(
+    answer: impl Fn(&str, &Value) -> Answer + Send + Sync + 'static,
+) -> (Kms, Arc<AtomicUsize>) {
+    kms_with(PATIENT, answer).await
+}
+
+async fn kms_with(
+    patience: Patience,
     answer: impl Fn(&str, &Value) -> Answer + Send + Sync + 'static,
 ) -> (Kms, Arc<AtomicUsize>) {
     let (endpoint, asked) = serve(answer).await;
@@ -36,7 +47,7 @@ pub(crate) async fn kms_that(
         .endpoint_url(endpoint)
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("test", "test", None, None, "test"));
-    (Kms::of(config, TO_SIGN), asked)
+    (Kms::of(config, patience), asked)
 }
 
 /// A key as KMS has it.
@@ -178,7 +189,8 @@ async fn what_goes_wrong_is_named_and_quotes_nothing() {
         ("silence", Answer::Silence, unavailable(Reason::TimedOut)),
     ];
     for (name, answer, expected) in cases {
-        let (kms, _) = kms_that(move |_, _| answer.clone()).await;
+        let patience = if matches!(answer, Answer::Silence) { TO_SIGN } else { PATIENT };
+        let (kms, _) = kms_with(patience, move |_, _| answer.clone()).await;
         let error = kms.sign(ARN, Algorithm::ES256, b"message").await.unwrap_err();
         assert_eq!(error, expected, "{name}");
         assert!(!error.to_string().contains("a secret text"), "{name}: {error}");
