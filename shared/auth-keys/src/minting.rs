@@ -18,10 +18,10 @@ use auth_watch::key_watch::NoKeys;
 
 use crate::kms::{KmsError, SIGN_TIMEOUT};
 use crate::place::{KeyKind, Place};
-use crate::refresh::{HeldRefreshKeys, VAULT_TIMEOUT};
+use crate::refresh::HeldRefreshKeys;
 use crate::signer::KeySigner;
 use crate::turns::Turns;
-use crate::vault::Vault;
+use crate::vault::{VAULT_TIMEOUT, Vault};
 
 /// How long [`MintingKeys::ready`] takes at most: a call of the table, and one of the vault.
 pub const READY_TIMEOUT: Duration = CALL_TIMEOUT.saturating_add(VAULT_TIMEOUT);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use auth_core::config::{ConfigError, Variables};
 use auth_core::key_ring::RING_MAX_AGE;
 use auth_core::refresh_token::{NotOurs, Presented, RefreshKeys};
-use auth_core::time::{Clock, UnixTime};
+use auth_core::time::Clock;
 use auth_watch::key_watch::{KeyWatch, NoKeys};
 use auth_watch::pace::{Pace, RETRY};
 
@@ -16,9 +16,6 @@ use crate::vault::{Vault, VaultError};
 /// How old the keys of the vault may be. The last good ones serve for an hour while it is out of reach.
 pub const PACE: Pace =
     Pace { soft: Duration::from_mins(5), firm: Duration::from_mins(10), hard: RING_MAX_AGE, respite: RETRY };
-
-/// How long a request waits for the vault. At its start, a function waits for as long as the vault's own calls take.
-pub(crate) const VAULT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What makes and recognises refresh tokens.
 #[derive(Debug)]
@@ -102,21 +99,17 @@ impl HeldRefreshKeys {
 /// A watch over the keys of a vault, which has read them.
 async fn watch(vault: Vault, clock: Arc<dyn Clock>) -> Result<KeyWatch<RefreshKeys>, VaultError> {
     let began = clock.moment();
-    let first = read(&vault, began.wall).await?;
+    let first = vault.read().await?.material.refresh_keys_at(began.wall)?;
     let vault = Arc::new(vault);
     let watch = KeyWatch::new(clock, PACE, move |began| {
         let vault = Arc::clone(&vault);
         Box::pin(async move {
-            let late = VaultError::Unavailable { operation: "read", reason: "timed out".to_owned() };
-            let read = tokio::time::timeout(VAULT_TIMEOUT, read(&vault, began.wall)).await.unwrap_or(Err(late));
-            read.inspect_err(|error| tracing::warn!(event = "refresh_keys_unreadable", %error)).ok()
+            let read = vault.read_in_time().await;
+            let keys = read.and_then(|held| Ok(held.material.refresh_keys_at(began.wall)?));
+            keys.inspect_err(|error| tracing::warn!(event = "refresh_keys_unreadable", %error)).ok()
         })
     });
     Ok(watch.with(first, began))
-}
-
-async fn read(vault: &Vault, now: UnixTime) -> Result<RefreshKeys, VaultError> {
-    Ok(vault.read().await?.material.refresh_keys_at(now)?)
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ use tokio::sync::{Mutex, OnceCell};
 
 use crate::kms::Kms;
 use crate::material::{Material, MaterialError};
-use crate::refresh::VAULT_TIMEOUT;
 use crate::signer::{KeySigner, KmsSigner};
 use crate::vault::{Vault, VaultError};
 
@@ -82,9 +81,7 @@ impl Turns {
             return;
         }
         *asked = Some(moment);
-        let held = tokio::time::timeout(VAULT_TIMEOUT, self.vault.read()).await;
-        let late = VaultError::Unavailable { operation: "read", reason: "timed out".to_owned() };
-        match held.unwrap_or(Err(late)) {
+        match self.vault.read_in_time().await {
             Ok(held) => self.hold(&held.material),
             Err(error) => return tracing::warn!(event = "private_keys_unreadable", %error),
         }

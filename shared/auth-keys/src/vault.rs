@@ -1,6 +1,7 @@
 //! What holds private keys and can be read and changed as a whole.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 
@@ -8,6 +9,9 @@ use crate::file::FileVault;
 use crate::material::{Material, MaterialError};
 use crate::place::Place;
 use crate::secret::SecretVault;
+
+/// How long a request waits for the vault. At its start, a function waits for as long as the vault's own calls take.
+pub(crate) const VAULT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Where private keys are kept.
 #[derive(Debug)]
@@ -96,6 +100,16 @@ impl Vault {
             Self::File(file) => file.read(),
             Self::Secret(secret) => secret.read().await,
         }
+    }
+
+    /// The same for a request, which waits for [`VAULT_TIMEOUT`] at most.
+    ///
+    /// # Errors
+    ///
+    /// [`VaultError`].
+    pub(crate) async fn read_in_time(&self) -> Result<Held, VaultError> {
+        let late = VaultError::Unavailable { operation: "read", reason: "timed out".to_owned() };
+        tokio::time::timeout(VAULT_TIMEOUT, self.read()).await.unwrap_or(Err(late))
     }
 
     /// Replaces what was read, or nothing if it was changed since.

@@ -11,6 +11,7 @@ use super::*;
 use crate::material::Material;
 use crate::secret::server::Server;
 use crate::test_server::Answer;
+use crate::vault::VAULT_TIMEOUT;
 
 const START: UnixTime = UnixTime::from_seconds(1_800_000_000);
 const SECOND: Duration = Duration::from_secs(1);
